@@ -59,6 +59,8 @@ type Input struct {
 	NoVersionCheck bool
 	// NoFunctionValidation skips the static validation of functions.
 	NoFunctionValidation bool
+	// NoBuiltInTypes reads even the built-in types files through the Source.
+	NoBuiltInTypes bool
 	// NoInputDefaultsCheck skips the constraint checks of input defaults.
 	NoInputDefaultsCheck bool
 }
