@@ -11,6 +11,7 @@ package imports
 
 import (
 	"context"
+	"time"
 
 	"github.com/reifyhq/reify/internal/dsl/value"
 )
@@ -54,6 +55,8 @@ type Input struct {
 	AdditionalResourceSources []string
 	// WorkingDirectory resolves relative local paths; empty looks up none.
 	WorkingDirectory string
+	// Now is the time that schedules given as a time of day count from.
+	Now time.Time
 	// NoVersionCheck turns off all "added in version" gates and the version
 	// check of imports.
 	NoVersionCheck bool

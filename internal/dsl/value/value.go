@@ -255,3 +255,14 @@ func IsNumber(v any) bool {
 	_, f := v.(float64)
 	return f || IsInt(v)
 }
+
+// Reverse turns the order of the entries around.
+func (m *Ordered[V]) Reverse() {
+	for i, j := 0, len(m.keys)-1; i < j; i, j = i+1, j-1 {
+		m.keys[i], m.keys[j] = m.keys[j], m.keys[i]
+		m.vals[i], m.vals[j] = m.vals[j], m.vals[i]
+	}
+	if m.index != nil {
+		m.reindex()
+	}
+}
