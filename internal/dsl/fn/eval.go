@@ -226,7 +226,7 @@ func (e *evaluator) call(c Call, cur any, path string, depth int) (any, error) {
 	case GetInput:
 		return e.getInput(c, path)
 	case GetProperty:
-		return e.getProperty(c, path)
+		return e.getProperty(c, cur, path, depth)
 	case Concat:
 		return concat(c, cur)
 	case Merge:
@@ -274,6 +274,9 @@ func (e *evaluator) getInput(c Call, path string) (any, error) {
 	}
 	name := value.Text(l[0])
 	v, ok := inputs.Get(name)
+	if !ok && e.plan == nil {
+		return nil, diag.New(diag.KeyError, value.Quote(name))
+	}
 	if !ok {
 		return nil, unknownInput(name, inputs.Keys())
 	}
@@ -348,7 +351,7 @@ func hasType(v any, typ string) bool {
 	return true
 }
 
-func (e *evaluator) getProperty(c Call, path string) (any, error) {
+func (e *evaluator) getProperty(c Call, cur any, path string, depth int) (any, error) {
 	l := c.Args.([]any)
 	if holdsFunction(l[0]) || holdsFunction(l[1:]) {
 		return nil, evaluationAs(fmt.Sprintf("get_property: found an unresolved argument in path: %s, %s", value.Text(l[0]), value.Text(l[1:])))
@@ -356,7 +359,11 @@ func (e *evaluator) getProperty(c Call, path string) (any, error) {
 	if e.plan != nil {
 		at := e.site
 		at.Path = path
-		return property(l, at, e.plan)
+		v, err := property(l, at, e.plan)
+		if err != nil {
+			return nil, err
+		}
+		return e.ownProperty(v, value.Text(l[0]), cur, path, depth)
 	}
 	name := value.Text(l[0])
 	switch name {
@@ -376,6 +383,24 @@ func (e *evaluator) getProperty(c Call, path string) (any, error) {
 		return nil, err
 	}
 	return e.walk(n.Properties, l[1:], pathText{node: name, at: path, strict: true, name: GetProperty}, path)
+}
+
+// ownProperty evaluates what another node's property holds as that node sees
+// it: SELF there is not SELF here.
+func (e *evaluator) ownProperty(v any, name string, cur any, path string, depth int) (any, error) {
+	node, err := e.site.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	if e.site.Where == InNode && node == e.site.Node {
+		return v, nil
+	}
+	if value.Equal(v, cur) {
+		return v, nil
+	}
+	sub := *e
+	sub.site = Site{Where: InNode, Node: node, Path: path}
+	return sub.value(v, path, depth+1)
 }
 
 // walk follows a path at run time, evaluating functions on the way.
