@@ -47,6 +47,7 @@ func (p *parser) parseInput(at place, name string) *inputSchema {
 	p.propertyRequired(at, &in.property)
 	p.simple(at, "description", tString, 0, in.fields)
 	p.inputDefault(at, name, in)
+	in.keepNulls(n, inputKeys)
 	hidden, _ := in.fields.At("hidden").(bool)
 	if hidden && in.required && n.Find("default") < 0 {
 		p.fail(at, diag.Coded(diag.Logic, 215, fmt.Sprintf("Input '%s' is hidden, has no default value and is required; please define a default", name)))
@@ -233,6 +234,26 @@ func asError(err error) *diag.Error {
 		return e
 	}
 	return diag.New(diag.RuntimeError, err.Error())
+}
+
+// parameterDefault checks the default of a workflow parameter; one of a data
+// type gets no default of its own.
+func (p *parser) parameterDefault(at place, pr *property) {
+	f := at.Key(at.Value, "default")
+	if f.Value.IsNull() {
+		pr.hasDefault = f.At != nil
+		return
+	}
+	name := lastName(at.Path)
+	c := &checker{types: p.typeSchema, owner: name, subject: fmt.Sprintf("Parameter %q", name),
+		undefined: "Undefined property %s in default value of parameter " + name + ".",
+		missing:   "Value of parameter " + name + " is missing property %s."}
+	v, e := c.check(f.Value.Value(), pr.typ, nil, nil)
+	if e != nil {
+		p.fail(f, e)
+		return
+	}
+	pr.def, pr.hasDefault = v, true
 }
 
 // parameterFields reads the fields that only workflow parameters have.

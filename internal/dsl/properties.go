@@ -99,9 +99,24 @@ func (p *parser) parseProperty(at place, owner string, kind schemaKind) *propert
 	if f := at.Key(n, "description"); p.typed(f, tString) && !f.Value.IsNull() {
 		pr.fields.Set("description", f.Value.Value())
 	}
-	p.propertyDefault(at, pr, owner)
+	if kind == parameterSchema {
+		p.parameterDefault(at, pr)
+	} else {
+		p.propertyDefault(at, pr, owner)
+	}
 	p.propertyRequired(at, pr)
+	pr.keepNulls(n, schemaKeys[kind])
 	return pr
+}
+
+// keepNulls keeps the fields that were given as null.
+func (pr *property) keepNulls(n *node, keys []string) {
+	for _, q := range n.Pairs {
+		k := q.Key.Text()
+		if q.Value.IsNull() && k != "default" && contains(keys, k) && !pr.fields.Has(k) {
+			pr.fields.Set(k, nil)
+		}
+	}
 }
 
 func (p *parser) propertyRequired(at place, pr *property) {

@@ -172,13 +172,20 @@ func limit(depth int, path string) error {
 
 // function evaluates inside out until the value is no function or stays.
 func (e *evaluator) function(v any, path string, depth int) (any, error) {
+	// Compat: what an input holds is evaluated in the inputs themselves, once
+	// something asks for it. from is that input.
+	from := ""
 	for round := 0; ; round++ {
 		if err := limit(depth+round, path); err != nil {
 			return nil, err
 		}
 		c, ok := Parse(v)
 		if !ok {
-			return e.inside(v, path, depth+1)
+			r, err := e.inside(v, path, depth+1)
+			if from != "" && err == nil && !same(r, v) {
+				e.inputs.Set(from, r)
+			}
+			return r, err
 		}
 		if err := c.Check(); err != nil {
 			return nil, err
@@ -197,12 +204,19 @@ func (e *evaluator) function(v any, path string, depth int) (any, error) {
 				return nil, err
 			}
 		}
+		if from != "" && !same(cur, v) {
+			e.inputs.Set(from, cur)
+		}
 		r, err := e.call(c, cur, path, depth)
 		if err != nil {
 			return nil, err
 		}
 		if same(r, cur) || value.Equal(r, v) {
 			return r, nil
+		}
+		from = ""
+		if name, ok := c.Args.(string); ok && e.plan != nil && c.Name == GetInput {
+			from = name
 		}
 		v = r
 	}
