@@ -57,7 +57,7 @@ var releases = []struct {
 }{
 	{[3]int{3, 1, 0}, "release_3_1.yaml"}, {[3]int{3, 2, 0}, "release_3_2.yaml"}, {[3]int{3, 3, 0}, "release_3_3.yaml"},
 	{[3]int{3, 4, 0}, "release_3_4.yaml"}, {[3]int{4, 0, 0}, "release_4_0.yaml"}, {[3]int{4, 3, 0}, "release_4_3.yaml"},
-	{[3]int{4, 5, 5}, "release_4_5_5.yaml"}, {[3]int{5, 0, 5}, "release_5_0_5.yaml"}, {[3]int{5, 2, 0}, "release_5_2_0.yaml"},
+	{[3]int{4, 5, 0}, "release_4_5_5.yaml"}, {[3]int{5, 0, 0}, "release_5_0_5.yaml"}, {[3]int{5, 2, 0}, "release_5_2_0.yaml"},
 	{[3]int{6, 2, 0}, "release_6_2_0.yaml"}, {[3]int{6, 3, 0}, "release_6_3_0.yaml"}, {[3]int{6, 4, 0}, "release_6_4_0.yaml"},
 	{[3]int{7, 0, 0}, "release_7_0_0.yaml"}, {[3]int{7, 1, 0}, "release_7_1_0.yaml"},
 }
