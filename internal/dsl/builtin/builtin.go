@@ -59,7 +59,7 @@ var releases = []struct {
 	{[3]int{3, 4, 0}, "release_3_4.yaml"}, {[3]int{4, 0, 0}, "release_4_0.yaml"}, {[3]int{4, 3, 0}, "release_4_3.yaml"},
 	{[3]int{4, 5, 0}, "release_4_5_5.yaml"}, {[3]int{5, 0, 0}, "release_5_0_5.yaml"}, {[3]int{5, 2, 0}, "release_5_2_0.yaml"},
 	{[3]int{6, 2, 0}, "release_6_2_0.yaml"}, {[3]int{6, 3, 0}, "release_6_3_0.yaml"}, {[3]int{6, 4, 0}, "release_6_4_0.yaml"},
-	{[3]int{7, 0, 0}, "release_7_0_0.yaml"}, {[3]int{7, 1, 0}, "release_7_1_0.yaml"},
+	{[3]int{7, 0, 0}, "release_7_0_0.yaml"}, {[3]int{7, 1, 0}, "types.yaml"},
 }
 
 // forRelease gives the file of a released version: that of the newest release
