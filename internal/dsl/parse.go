@@ -22,9 +22,9 @@ func Parse(ctx context.Context, in Input, src Source) (*Plan, diag.List) {
 	if len(p.errs) > 0 {
 		return nil, p.errs
 	}
-	m, e := imports.Merge(ctx, root, p.version, in, src, isFunction)
-	if e != nil {
-		return nil, diag.List{e}
+	m, errs := imports.Merge(ctx, root, p.version, in, src, isFunction)
+	if errs.HasErrors() {
+		return nil, errs
 	}
 	p.root, p.base = m.Root, m.Base
 	out := p.elements()
