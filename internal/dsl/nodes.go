@@ -136,7 +136,7 @@ func (p *parser) nodeBody(at place, nt *nodeTemplate) {
 	if nt.typ == nil {
 		return
 	}
-	merged, problems := iface.MergeTemplate(own, nt.typ.interfaces)
+	merged, problems := p.merged.MergeTemplate(own, nt.typ.interfaces)
 	for _, x := range problems {
 		p.fail(at, x.Err)
 	}
@@ -282,8 +282,8 @@ func (p *parser) parseRelationship(at, owner place, nt *nodeTemplate) *plan.Rela
 	p.relationshipProperties(at, r, typ, nt)
 	var problems []iface.Problem
 	var more []iface.Problem
-	r.SourceInterfaces, problems = iface.MergeTemplate(source, typ.source)
-	r.TargetInterfaces, more = iface.MergeTemplate(target, typ.target)
+	r.SourceInterfaces, problems = p.merged.MergeTemplate(source, typ.source)
+	r.TargetInterfaces, more = p.merged.MergeTemplate(target, typ.target)
 	for _, x := range append(problems, more...) {
 		p.fail(at, x.Err)
 	}

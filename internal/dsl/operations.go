@@ -170,23 +170,30 @@ func (p *parser) operation(name string, op iface.Op, unknown func() *diag.Error)
 func (p *parser) operations(ifaces *value.Map, describe string, code int, written *node) (*value.Ordered[*plan.Operation], *diag.Error) {
 	out := &value.Ordered[*plan.Operation]{}
 	uses := map[string]int{}
+	for _, x := range ifaces.All() {
+		ops, _ := x.(*value.Map)
+		for op := range ops.All() {
+			uses[op]++
+		}
+	}
 	for name, x := range ifaces.All() {
 		ops, _ := x.(*value.Map)
 		for op, v := range ops.All() {
-			raw := iface.Read(v)
-			o, e := p.operation(op, raw, func() *diag.Error { return p.unknownOperation(raw.Implementation, name, op, describe, code) })
-			if e != nil {
-				return out, yamltree.Aim(e, implementationOf(written, name, op))
+			m, _ := v.(*value.Map)
+			o, ok := p.resolved[m]
+			if !ok {
+				raw := iface.Read(v)
+				var e *diag.Error
+				o, e = p.operation(op, raw, func() *diag.Error { return p.unknownOperation(raw.Implementation, name, op, describe, code) })
+				if e != nil {
+					return out, yamltree.Aim(e, implementationOf(written, name, op))
+				}
+				p.resolved[m] = o
 			}
-			if uses[op]++; uses[op] == 1 {
+			if uses[op] == 1 {
 				out.Set(op, o)
 			}
 			out.Set(name+"."+op, o)
-		}
-	}
-	for op, n := range uses {
-		if n > 1 {
-			out.Delete(op)
 		}
 	}
 	return out, nil
