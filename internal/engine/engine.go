@@ -54,15 +54,15 @@ type Options struct {
 	Settings workflow.Settings
 	// System are the workflows that the manager itself runs, by workflow id.
 	System map[string]SystemWorkflow
-	// Evaluate replaces the intrinsic functions in the inputs of an operation by their values of this moment.
-	Evaluate func(ctx context.Context, e *model.Execution, call *model.OperationCall) (model.Document, error)
+	Evaluate Evaluator
 	// Token returns the plain execution token of an execution.
 	Token func(e *model.Execution) string
 	// NewTaskID, NewGraphID return fresh ids.
 	NewTaskID  func() model.TaskID
 	NewGraphID func() model.GraphID
-	// Endpoint is what operations are told about the REST API.
-	Endpoint operation.Endpoint
+	// RestHost and RestPort are where operations reach the REST API.
+	RestHost []string
+	RestPort int
 	// Lease is how long a silent owner keeps an execution; optional, 10 s.
 	Lease time.Duration
 	// MaxConcurrent bounds how many executions may be active when queued ones are started; optional, 20.

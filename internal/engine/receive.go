@@ -54,7 +54,7 @@ func (e *Engine) ended(ctx context.Context, id model.ExecutionID) (bool, error) 
 	return ended, err
 }
 
-func reportInput(r operation.Report) workflow.Input {
+func reportInput(r *operation.Report) workflow.Input {
 	if r.Kind == operation.ReportStarted {
 		return workflow.Started{Task: r.Task}
 	}

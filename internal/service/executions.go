@@ -270,12 +270,24 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 		return nil, err
 	}
 	if x.Status == model.ExecutionKillCancelling {
-		if err := s.Bus.Notify(operation.CancelTopic, operation.EncodeCancel(x.ID)); err != nil {
-			return nil, fmt.Errorf("tell the executors to kill the operations of execution %s: %w", id, err)
+		if err := s.kill(x); err != nil {
+			return nil, err
 		}
 	}
 	s.wake(x.ID)
 	return x, nil
+}
+
+// kill tells every executor to end the operations of the execution.
+func (s *Service) kill(x *model.Execution) error {
+	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID})
+	if err == nil {
+		err = s.Bus.Notify(operation.CancelTopic, data)
+	}
+	if err != nil {
+		return fmt.Errorf("tell the executors to kill the operations of execution %s: %w", x.ID, err)
+	}
+	return nil
 }
 
 func (s *Service) cancel(tx store.Tx, x *model.Execution, action Action) error {
