@@ -11,13 +11,18 @@ import (
 //
 // Of a partly done graph ended tasks are skipped, with the chain of retries followed; subgraphs in which something had
 // begun are restored as started; operations that were on their way are sent again (workflows, section 5.2). Members of
-// a subgraph that failed for good are left out. A graph with a cycle or a dangling reference is an error.
+// a subgraph that failed for good are left out. With opt.Resume interrupted installations get their cleanup (workflows,
+// section 5.4). A graph with a cycle or a dangling reference is an error.
 func NewRun(tasks []*model.Task, snap *Snapshot, opt RunOptions) (*Run, error) {
 	r := &Run{
 		opt:   opt,
 		view:  newView(snap),
 		nodes: make([]node, 0, len(tasks)),
 		index: make(map[model.TaskID]int32, len(tasks)),
+	}
+	r.given = len(tasks)
+	if opt.Resume {
+		tasks, r.added = withCleanup(tasks, r.view, opt)
 	}
 	for _, t := range tasks {
 		if _, twice := r.index[t.ID]; twice {
@@ -187,7 +192,7 @@ func (r *Run) follow(i, j int32, droppers []int32) (target int32, isFailed bool,
 			j = droppers[j]
 		case !n.task.State.Ended():
 			return j, false, nil
-		case n.task.State == model.TaskSucceeded, ignoresFailure(n.task.Parameters.OnFailure):
+		case n.task.State == model.TaskSucceeded, wasIgnored(n.task):
 			return none, false, nil
 		case n.parent == none:
 			return none, true, nil
@@ -200,12 +205,17 @@ func (r *Run) follow(i, j int32, droppers []int32) (target int32, isFailed bool,
 	return none, false, fmt.Errorf("task graph: the retries of task %s form a circle", r.nodes[j].task.ID)
 }
 
+// wasIgnored reports whether the graph went on after the failure of a task. A refused repetition that the operation had
+// asked for never reaches the handler.
+func wasIgnored(t *model.Task) bool {
+	return t.State == model.TaskFailed && ignoresFailure(t.Parameters.OnFailure)
+}
+
 // restoreErrors finds the failures that had already happened.
 func (r *Run) restoreErrors() {
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		isFailure := n.task.State.Ended() && n.task.State != model.TaskSucceeded && n.retry == none &&
-			!ignoresFailure(n.task.Parameters.OnFailure)
+		isFailure := n.task.State.Ended() && n.task.State != model.TaskSucceeded && n.retry == none && !wasIgnored(n.task)
 		switch {
 		case !isFailure:
 		case n.parent == none:

@@ -13,6 +13,9 @@ type RunOptions struct {
 	DryRun bool
 	// NewTaskID returns a fresh id for a retry on every call.
 	NewTaskID func() model.TaskID
+	// Resume is set when a user resumed the execution, whose failed tasks were reset before: installations that were
+	// interrupted are cleaned up first.
+	Resume bool
 }
 
 // phase is where a task of a run stands. It adds to the stored state what only a running graph has to know.
@@ -75,7 +78,10 @@ type Run struct {
 	// alive counts the tasks that have not ended and were not dropped; inFlight those that were sent or are timed.
 	alive, inFlight int
 	// errors are the tasks whose failure fails the graph.
-	errors   []int32
+	errors []int32
+	// added are the tasks that were made or changed by NewRun, which was given as many tasks as given says.
+	added    []model.TaskID
+	given    int
 	failedAt time.Time
 	stored   bool
 	over     bool
@@ -115,6 +121,15 @@ func (r *Run) Advance(now time.Time, in Input) Effects {
 
 // begin starts the tasks that nothing holds back. Operations of a fresh graph are counted here.
 func (r *Run) begin() {
+	for _, id := range r.added {
+		i := r.index[id]
+		if t := r.nodes[i].task; int(i) >= r.given {
+			t.CreatedAt = r.now
+			r.out.Total++
+		}
+		r.touch(i)
+	}
+	r.added = nil
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		if !r.stored && counts(n.task) {
