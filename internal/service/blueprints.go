@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/reifyhq/reify/internal/archive"
 	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
@@ -50,7 +48,7 @@ func (s *Service) UploadBlueprint(ctx context.Context, a *Actor, u Upload) (*mod
 	case u.URL != "":
 		b.State = model.BlueprintPending
 	default:
-		key, err := s.storeArchive(ctx, a, u)
+		key, err := s.storeArchive(ctx, a.Tenant, u.ID, u.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -139,35 +137,6 @@ func makeRoom(tx store.Tx, t model.TenantName, id model.BlueprintID) error {
 		return blueprintExists(t, id)
 	}
 	return tx.DeleteBlueprint(t, id)
-}
-
-// storeArchive keeps the body as it came, in a temporary file first: its format decides its name.
-func (s *Service) storeArchive(ctx context.Context, a *Actor, u Upload) (string, error) {
-	tmp, err := os.CreateTemp(s.TempDir, "upload-*")
-	if err != nil {
-		return "", fmt.Errorf("make a temporary file for the upload of blueprint %s: %w", u.ID, err)
-	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-	limit := s.Limits.TotalSize
-	n, err := io.Copy(tmp, io.LimitReader(u.Body, limit+1))
-	if err != nil {
-		return "", fault.Wrap(err, fault.BadParameters, "the upload of blueprint `%s` broke off after %d bytes; send it again", u.ID, n)
-	}
-	if n > limit {
-		return "", fault.New(fault.BadParameters, "the archive of blueprint `%s` is larger than the limit of %d bytes", u.ID, limit)
-	}
-	format, err := archive.Detect(tmp)
-	if err != nil {
-		return "", fault.Wrap(err, fault.BadParameters,
-			"Blueprint archive is of an unrecognized format. Supported formats are: ['zip', 'tar', 'tar.gz', 'tar.bz2']")
-	}
-	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
-		return "", fmt.Errorf("read the upload of blueprint %s again: %w", u.ID, err)
-	}
-	key := fmt.Sprintf("%s/%s.%s", archivePrefix(a.Tenant, u.ID), u.ID, format)
-	_, err = s.Blobs.Put(ctx, key, tmp)
-	return key, err
 }
 
 func archivePrefix(t model.TenantName, id model.BlueprintID) string {
