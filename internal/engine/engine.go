@@ -220,15 +220,26 @@ func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, id model.Executi
 		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrFenced) {
 			e.Log.Error("run execution; it will be taken up again", "execution", id, "error", err)
 		}
-		e.release(context.WithoutCancel(ctx), r)
+		e.release(ctx, r)
 	})
 }
 
-// release frees the lease of a runner that stopped, so that whoever comes next need not wait for it to run out.
+// release frees the lease of a runner that stopped, so that whoever comes next need not wait for it to run out. It
+// insists: a lease that stayed with a runner that is gone would be renewed for ever.
 func (e *Engine) release(ctx context.Context, r *runner) {
-	err := e.Store.Update(ctx, func(tx store.Tx) error { return tx.ReleaseLease(r.id, r.epoch) })
-	if err != nil && !errors.Is(err, store.ErrFenced) {
-		e.Log.Warn("release the lease of an execution; it runs out by itself", "execution", r.id, "error", err)
+	for {
+		err := e.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error { return tx.ReleaseLease(r.id, r.epoch) })
+		if err == nil {
+			return
+		}
+		e.Log.Warn("release the lease of an execution", "execution", r.id, "error", err)
+		timer := e.Clock.NewTimer(scanInterval)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C():
+		}
 	}
 }
 

@@ -182,6 +182,7 @@ CREATE TABLE executions (
   total_operations        INTEGER NOT NULL,
   finished_operations     INTEGER NOT NULL,
   token_hash              TEXT NOT NULL,
+  token_serial            INTEGER NOT NULL,
   lease_owner             TEXT NOT NULL,
   lease_epoch             INTEGER NOT NULL,
   lease_until             INTEGER,
