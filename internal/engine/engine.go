@@ -53,7 +53,7 @@ type Options struct {
 	Owner    string
 	Settings workflow.Settings
 	// System are the workflows that the manager itself runs, by workflow id.
-	System map[string]SystemWorkflow
+	System   map[string]SystemWorkflow
 	Evaluate Evaluator
 	// Token returns the plain execution token of an execution.
 	Token func(e *model.Execution) string
@@ -110,7 +110,7 @@ func New(o Options) *Engine {
 // Run claims and runs executions until ctx ends. It returns after every runner has stopped at a commit boundary and its
 // leases are released; operations that are under way go on without it.
 func (e *Engine) Run(ctx context.Context) error {
-	if err := e.expireOwnLeases(ctx); err != nil {
+	if err := e.takeOver(ctx); err != nil {
 		return fmt.Errorf("take over own executions: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -127,10 +127,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	return err
 }
 
-// expireOwnLeases frees what an earlier process of this owner held when it died.
-func (e *Engine) expireOwnLeases(ctx context.Context) error {
+// takeOver frees what an earlier process of this owner held when it died, and starts queued executions whose turn came
+// while nobody looked.
+func (e *Engine) takeOver(ctx context.Context) error {
 	past := e.Clock.Now().Add(-time.Second)
-	return e.Store.Update(ctx, func(tx store.Tx) error { return tx.RenewLeases(e.Owner, past) })
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.RenewLeases(e.Owner, past); err != nil {
+			return err
+		}
+		_, err := e.dequeue(tx)
+		return err
+	})
 }
 
 // notified reacts to a wake topic: it looks for work at once and lets a running execution look at its status.

@@ -71,7 +71,6 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 	eff := run.Advance(now, workflow.Begin{})
 	eff.Logs = append(append([]workflow.LogLine{}, p.Logs...), eff.Logs...)
 	progress := model.Progress{Step: r.exec.Progress.Step + 1, Graph: graph.ID, Cursor: p.Cursor}
-	total := countOperations(p.Graph.Tasks)
 	err = r.update(ctx, func(tx store.Tx) error {
 		if err := tx.InsertGraph(graph); err != nil {
 			return err
@@ -84,7 +83,6 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 			return err
 		}
 		x.Progress = progress
-		x.TotalOperations += total
 		if err := tx.UpdateExecution(x); err != nil {
 			return err
 		}
@@ -100,17 +98,6 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 	}
 	r.setTimer(eff.Wake)
 	return nil, r.send(ctx, eff.Send)
-}
-
-// countOperations counts what the execution's total_operations counts: every task that is not a no-op.
-func countOperations(tasks []*model.Task) int {
-	n := 0
-	for _, t := range tasks {
-		if t.Type != model.TaskNop {
-			n++
-		}
-	}
-	return n
 }
 
 // applyChange applies a model change and the progress that goes with it in one transaction.
