@@ -84,9 +84,6 @@ func (a *app) deploymentsCreate() *cobra.Command {
 	var generateID bool
 	cmd := verb("create [DEPLOYMENT_ID]", "Create a deployment", 0, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			if blueprint == "" {
-				return usagef("-b BLUEPRINT_ID is required")
-			}
 			id := blueprint
 			switch {
 			case generateID && len(args) > 0:
@@ -113,7 +110,7 @@ func (a *app) deploymentsCreate() *cobra.Command {
 	flags.StringVarP(&f.visibility, "visibility", "l", "tenant", "who may see it: private, tenant or global")
 	flags.StringVar(&f.labels, "labels", "", "labels as key:value,key:value")
 	flags.BoolVar(&generateID, "generate-id", false, "make up an id")
-	return cmd
+	return require(cmd, "blueprint-id")
 }
 
 func (a *app) deploymentsList() *cobra.Command {

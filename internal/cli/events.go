@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,10 +128,11 @@ func (a *app) tail(ctx context.Context, c *client.Client, q client.EventQuery, t
 	began := a.Clock.Now()
 	var x client.Execution
 	err := a.until(ctx, func() (bool, error) {
-		var err error
-		if x, err = c.GetExecution(ctx, q.Execution); err != nil {
+		now, err := c.GetExecution(ctx, q.Execution)
+		if err != nil {
 			return false, err
 		}
+		x = now
 		next := feed.Next
 		if x.Status.Ended() {
 			next = feed.Drain
@@ -156,6 +156,6 @@ func (a *app) tail(ctx context.Context, c *client.Client, q client.EventQuery, t
 	if err != nil {
 		return err
 	}
-	a.say("%s", fmt.Sprintf("Execution %s of workflow %s is %s", x.ID, x.Workflow, x.Status.Display()))
+	a.say("Execution %s of workflow %s is %s", x.ID, x.Workflow, x.Status.Display())
 	return nil
 }

@@ -156,9 +156,6 @@ func (a *app) executionsStart() *cobra.Command {
 	var deployment string
 	cmd := verb("start WORKFLOW", "Start a workflow on a deployment and follow it", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			if deployment == "" {
-				return usagef("-d DEPLOYMENT_ID is required")
-			}
 			p, err := a.params(deployment, args[0], f)
 			if err != nil {
 				return err
@@ -174,7 +171,7 @@ func (a *app) executionsStart() *cobra.Command {
 	flags.BoolVar(&f.queue, "queue", false, "wait for executions that are in the way")
 	flags.IntVar(&f.waitAfterFail, "wait-after-fail", 600, "seconds that running operations may go on after one failed")
 	flags.StringVar(&f.schedule, "schedule", "", "start later, such as 202701311430+0000")
-	return cmd
+	return require(cmd, "deployment-id")
 }
 
 // report says how an execution ended. In JSON the execution is printed however it ended.

@@ -84,9 +84,6 @@ func (a *app) updateRuntime() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(given.document) == 0 {
-				return usagef("-p is required")
-			}
 			return a.changeRuntime(ctx, c, model.InstanceID(args[0]), func(have model.Document) error {
 				for _, key := range slices.Sorted(maps.Keys(given.document)) {
 					setPath(have, key, given.document[key])
@@ -96,16 +93,13 @@ func (a *app) updateRuntime() *cobra.Command {
 		}))
 	cmd.Flags().StringArrayVarP(&properties, "properties", "p", nil,
 		"properties: a.b=value, a JSON object, or a YAML file; may be repeated (required)")
-	return cmd
+	return require(cmd, "properties")
 }
 
 func (a *app) deleteRuntime() *cobra.Command {
 	var properties []string
 	cmd := verb("delete-runtime NODE_INSTANCE_ID", "Delete runtime properties", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			if len(properties) == 0 {
-				return usagef("-p is required")
-			}
 			return a.changeRuntime(ctx, c, model.InstanceID(args[0]), func(have model.Document) error {
 				for _, path := range properties {
 					if !deletePath(have, path) {
@@ -116,7 +110,7 @@ func (a *app) deleteRuntime() *cobra.Command {
 			})
 		}))
 	cmd.Flags().StringArrayVarP(&properties, "properties", "p", nil, "path such as a.b; may be repeated (required)")
-	return cmd
+	return require(cmd, "properties")
 }
 
 // changeRuntime reads, changes and writes the runtime properties; when they changed in between it starts over.

@@ -53,9 +53,6 @@ func (a *app) nodesGet() *cobra.Command {
 	var evaluate bool
 	cmd := verb("get NODE_ID", "Show a node", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			if deployment == "" {
-				return usagef("-d DEPLOYMENT_ID is required")
-			}
 			d, id := model.DeploymentID(deployment), model.NodeID(args[0])
 			n, err := c.GetNode(ctx, d, id, evaluate)
 			if err != nil {
@@ -86,7 +83,7 @@ func (a *app) nodesGet() *cobra.Command {
 		}))
 	cmd.Flags().StringVarP(&deployment, "deployment-id", "d", "", "deployment of the node (required)")
 	cmd.Flags().BoolVar(&evaluate, "evaluate-functions", false, "show values instead of intrinsic functions")
-	return cmd
+	return require(cmd, "deployment-id")
 }
 
 // operationNames returns the full names of the operations that do something.

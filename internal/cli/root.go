@@ -191,8 +191,28 @@ func verb(use, short string, min, max int, run func(ctx context.Context, args []
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := run(cmd.Context(), args)
+			var usage *usageError
+			if errors.As(err, &usage) && usage.command == "" {
+				usage.command = cmd.CommandPath()
+			}
+			return err
+		},
 	}
+}
+
+// require makes options of cmd mandatory.
+func require(cmd *cobra.Command, flags ...string) *cobra.Command {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range flags {
+			if f := cmd.Flags().Lookup(name); f.Value.String() == "" || !f.Changed {
+				return &usageError{command: cmd.CommandPath(), text: fmt.Sprintf("-%s/--%s is required", f.Shorthand, name)}
+			}
+		}
+		return nil
+	}
+	return cmd
 }
 
 // program returns a command that hands all its arguments on.

@@ -39,13 +39,10 @@ func (a *app) workflowsList() *cobra.Command {
 		}))
 	cmd.Flags().StringVarP(&deployment, "deployment-id", "d", "", "deployment to ask (required)")
 	cmd.Flags().BoolVar(&all, "all", false, "also those that cannot start now")
-	return cmd
+	return require(cmd, "deployment-id")
 }
 
 func (a *app) workflowsOf(ctx context.Context, c *client.Client, deployment string) ([]client.Workflow, error) {
-	if deployment == "" {
-		return nil, usagef("-d DEPLOYMENT_ID is required")
-	}
 	d, err := c.GetDeployment(ctx, model.DeploymentID(deployment))
 	return d.Workflows, err
 }
@@ -75,5 +72,5 @@ func (a *app) workflowsGet() *cobra.Command {
 			return t.Write(a.Stdout)
 		}))
 	cmd.Flags().StringVarP(&deployment, "deployment-id", "d", "", "deployment to ask (required)")
-	return cmd
+	return require(cmd, "deployment-id")
 }
