@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/workflow"
 )
 
@@ -17,5 +18,18 @@ type (
 
 // change plays the manager's part of a change phase.
 func (w *world) change(c *workflow.Change) (json.RawMessage, error) {
+	switch c.Kind {
+	case workflow.ChangePatch:
+		var args workflow.PatchArgs
+		if err := model.DecodeJSON(c.Args, &args); err != nil {
+			return nil, err
+		}
+		for _, p := range args.Patches {
+			if i := w.instance(p.Instance); i != nil {
+				i.SystemProperties = patch(i.SystemProperties, p.Set)
+			}
+		}
+		return nil, nil
+	}
 	return nil, fmt.Errorf("unknown change %s", c.Kind)
 }
