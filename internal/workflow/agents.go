@@ -63,10 +63,10 @@ func installNewAgents(s *State) (*Phase, error) {
 	}
 	return oneGraph(s, "install_agents", func(b *builder) {
 		seq := b.sequence(nil)
-		if s.flag("validate") {
+		if s.flagOr("validate", true) {
 			seq.add(b.validateAgents(s, hosts, false))
 		}
-		if s.flag("install") {
+		if s.flagOr("install", true) {
 			seq.add(b.installAgents(s, hosts))
 		}
 	})

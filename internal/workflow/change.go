@@ -9,7 +9,41 @@ const (
 	ChangeServices = "services-run"
 	// ChangePatch changes system properties of instances. Arguments: PatchArgs.
 	ChangePatch = "instances-patch"
+	// ChangeModificationStart starts a deployment modification and creates its new instances (workflows, section 11.1).
+	// Arguments: ModificationStartArgs. Result: Modification.
+	ChangeModificationStart = "modification-start"
+	// ChangeModificationFinish makes a started modification final; its removed instances disappear. Arguments: ModificationArgs.
+	ChangeModificationFinish = "modification-finish"
+	// ChangeModificationRollback brings the model back to what it was before a modification. Arguments: ModificationArgs.
+	ChangeModificationRollback = "modification-rollback"
 )
+
+// ModificationStartArgs are the arguments of ChangeModificationStart: the wanted counts by node or scaling group.
+type ModificationStartArgs struct {
+	Nodes map[string]ModifiedNode `json:"nodes"`
+}
+
+// ModifiedNode is the wanted count of a node or group, with the instances to remove first and those to keep if possible.
+type ModifiedNode struct {
+	Instances int      `json:"instances"`
+	Exclude   []string `json:"removed_ids_exclude_hint"`
+	Include   []string `json:"removed_ids_include_hint"`
+}
+
+// ModificationArgs name a started modification.
+type ModificationArgs struct {
+	ID string `json:"id"`
+}
+
+// Modification is a started deployment modification: the instances it adds and removes, and the unchanged ones that are
+// related to these.
+type Modification struct {
+	ID             string             `json:"id"`
+	Added          []model.InstanceID `json:"added"`
+	AddedRelated   []model.InstanceID `json:"added_related"`
+	Removed        []model.InstanceID `json:"removed"`
+	RemovedRelated []model.InstanceID `json:"removed_related"`
+}
 
 // PatchArgs are the arguments of ChangePatch.
 type PatchArgs struct {

@@ -16,7 +16,7 @@ func checkStatus(s *State) (*Phase, error) {
 func checkDrift(s *State) (*Phase, error) {
 	return oneGraph(s, "check_drift", func(b *builder) {
 		chosen, _ := b.view.split(s.filter())
-		b.checkDrift(chosen, s.flag("run_by_dependency_order"), false)
+		b.checkDrift(chosen, s.flagOr("run_by_dependency_order", true), false)
 	})
 }
 

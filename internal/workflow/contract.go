@@ -29,6 +29,8 @@ type Snapshot struct {
 	Nodes         []*model.Node
 	Instances     []*model.NodeInstance
 	ScalingGroups map[string]model.ScalingGroup
+	// Modifications are the started deployment modifications.
+	Modifications []Modification
 }
 
 // State is the input of a Program.

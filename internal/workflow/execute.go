@@ -8,7 +8,8 @@ import (
 func executeOperation(s *State) (*Phase, error) {
 	name := s.text("operation")
 	return oneGraph(s, "execute_operation_"+name, func(b *builder) {
-		b.execute(s, name, call{kwargs: s.document("operation_kwargs"), override: s.flag("allow_kwargs_override")})
+		b.execute(s, name, s.flag("run_by_dependency_order"),
+			call{kwargs: s.document("operation_kwargs"), override: s.flag("allow_kwargs_override")})
 	})
 }
 
@@ -18,7 +19,7 @@ func lifecycleOperation(operation string) Program {
 	return func(s *State) (*Phase, error) {
 		name := lifecycle + operation
 		return oneGraph(s, "execute_operation_"+name, func(b *builder) {
-			b.execute(s, name, call{kwargs: s.document("operation_parms"), override: true})
+			b.execute(s, name, s.flagOr("run_by_dependency_order", true), call{kwargs: s.document("operation_parms"), override: true})
 		})
 	}
 }
@@ -38,12 +39,12 @@ func restart(s *State) (*Phase, error) {
 		operation, params, next = "start", "start_parms", started
 	}
 	return graphPhase(s, "execute_operation_"+lifecycle+operation, next, func(b *builder) {
-		b.execute(s, lifecycle+operation, call{kwargs: s.document(params), override: true})
+		b.execute(s, lifecycle+operation, s.flagOr("run_by_dependency_order", true), call{kwargs: s.document(params), override: true})
 	})
 }
 
 // execute adds a subgraph for each chosen instance with the operation between two events.
-func (b *builder) execute(s *State, name string, c call) {
+func (b *builder) execute(s *State, name string, isOrdered bool, c call) {
 	chosen, others := b.view.split(s.filter())
 	before := "Starting operation " + name
 	if len(c.kwargs) > 0 {
@@ -57,7 +58,7 @@ func (b *builder) execute(s *State, name string, c call) {
 			b.optional(b.sequence(sub), i, b.opWith(i, name, c), before, "Finished operation "+name, "")
 		}
 	}
-	if !s.flag("run_by_dependency_order") {
+	if !isOrdered {
 		return
 	}
 	for _, i := range others {

@@ -54,7 +54,7 @@ func heal(s *State) (*Phase, error) {
 	case healTried:
 		return healUnflag(s, c)
 	case healUnflagged:
-		if len(c.Failed) > 0 && !s.flag("allow_reinstall") {
+		if len(c.Failed) > 0 && !s.flagOr("allow_reinstall", true) {
 			return nil, notAllowed(c.Failed)
 		}
 		// Contained instances are found only now, so that the refusal names the instances that failed.
@@ -103,7 +103,7 @@ func healBegin(s *State) (*Phase, error) {
 		ph, err = healReinstall(s, c, c.Rest, "reinstall-uninstall", healForcedDown, false)
 	} else {
 		ph, err = graphPhase(s, "check_status", "", func(b *builder) {
-			if s.flag("check_status") {
+			if s.flagOr("check_status", true) {
 				b.checkStatus(chosen, false, true)
 			}
 		})
@@ -129,7 +129,7 @@ func healTry(s *State) (*Phase, error) {
 		return nil, err
 	}
 	toHeal, rest := v.unhealthy(chosen, s.text("node_instance_id") != "")
-	if len(rest) > 0 && !s.flag("allow_reinstall") {
+	if len(rest) > 0 && !s.flagOr("allow_reinstall", true) {
 		return nil, notAllowed(idsOf(rest))
 	}
 	ph, err := graphPhase(s, "heal", "", func(b *builder) { b.heal(toHeal, s.Execution) })
@@ -208,7 +208,7 @@ func healReinstall(s *State, c healCursor, ids []model.InstanceID, name, next st
 	c.Stage = next
 	ph, err := graphPhase(s, name, "", func(b *builder) {
 		chosen, others := partition(b.view.snap.Instances, func(i *model.NodeInstance) bool { return slices.Contains(ids, i.ID) })
-		w := work{instances: chosen, related: others, ignoreFailure: s.flag("ignore_failure")}
+		w := work{instances: chosen, related: others, ignoreFailure: s.flagOr("ignore_failure", true)}
 		switch {
 		case len(chosen) == 0:
 		case isInstall:

@@ -39,6 +39,10 @@ func Find(plugin, operation string) (Program, bool) {
 		return checkDrift, true
 	case "auto_heal_reinstall_node_subgraph", "heal":
 		return heal, true
+	case "scale_entity":
+		return scaleEntity, true
+	case "scale":
+		return scaleNode, true
 	case "validate_agents":
 		return validateAgents, true
 	case "install_new_agents":
