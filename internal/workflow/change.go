@@ -16,7 +16,72 @@ const (
 	ChangeModificationFinish = "modification-finish"
 	// ChangeModificationRollback brings the model back to what it was before a modification. Arguments: ModificationArgs.
 	ChangeModificationRollback = "modification-rollback"
+	// ChangeWorkflow starts another workflow on the same deployment, with force, and ends with it: its failure is the
+	// failure of the change. Arguments: WorkflowArgs.
+	ChangeWorkflow = "workflow-run"
 )
+
+// The changes of a deployment update, in their order (workflows, section 12.5). The arguments of all are UpdateArgs.
+const (
+	// ChangeUpdatePlan computes the new plan and the inputs.
+	ChangeUpdatePlan = "update-prepare-plan"
+	// ChangeUpdateSteps compares the plans and stores the steps. Result: UpdateSteps.
+	ChangeUpdateSteps = "update-create-steps"
+	// ChangeUpdatePrepare computes what changes in nodes and instances and stores it. Result: UpdateChanges.
+	ChangeUpdatePrepare = "update-prepare-nodes"
+	// ChangeUpdatePluginsPrepare computes which plugins are added and removed.
+	ChangeUpdatePluginsPrepare = "update-prepare-plugins"
+	// ChangeUpdateAttributes sets the deployment's own attributes.
+	ChangeUpdateAttributes = "update-set-attributes"
+	// ChangeUpdateDependencies recomputes the inter-deployment dependencies.
+	ChangeUpdateDependencies = "update-dependencies"
+	// ChangeUpdateNodes changes and creates nodes; removed relationships stay for now.
+	ChangeUpdateNodes = "update-nodes"
+	// ChangeUpdateInstances creates the added instances and extends the relationships of others.
+	ChangeUpdateInstances = "update-instances"
+	// ChangeUpdateDropRelationships, ChangeUpdateDropInstances and ChangeUpdateDropNodes delete what is gone.
+	ChangeUpdateDropRelationships = "update-delete-relationships"
+	ChangeUpdateDropInstances     = "update-delete-instances"
+	ChangeUpdateDropNodes         = "update-delete-nodes"
+	// ChangeUpdateSchedules creates and changes schedules.
+	ChangeUpdateSchedules = "update-schedules"
+	// ChangeUpdateOperations brings the inputs of stored resumable operations up to date and takes removed plugins off hosts.
+	ChangeUpdateOperations = "update-operations"
+	// ChangeUpdateDone marks the update successful.
+	ChangeUpdateDone = "update-done"
+)
+
+// UpdateArgs name a deployment update.
+type UpdateArgs struct {
+	ID string `json:"update_id"`
+}
+
+// UpdateSteps is the result of ChangeUpdateSteps.
+type UpdateSteps struct {
+	// Unsupported describes each step that an update cannot do; with any the update fails.
+	Unsupported []string `json:"unsupported,omitempty"`
+	// Changed are the nodes with a property or operation step; a relationship's operation counts for its source node.
+	Changed []model.NodeID `json:"changed,omitempty"`
+}
+
+// UpdateChanges is the result of ChangeUpdatePrepare: the instances that change and, for each kind of change, the
+// unchanged ones at the other end of their relationships.
+type UpdateChanges struct {
+	Added           []model.InstanceID `json:"added,omitempty"`
+	AddedTargets    []model.InstanceID `json:"added_targets,omitempty"`
+	Removed         []model.InstanceID `json:"removed,omitempty"`
+	RemovedTargets  []model.InstanceID `json:"removed_targets,omitempty"`
+	Extended        []model.InstanceID `json:"extended,omitempty"`
+	ExtendedTargets []model.InstanceID `json:"extended_targets,omitempty"`
+	Reduced         []model.InstanceID `json:"reduced,omitempty"`
+	ReducedTargets  []model.InstanceID `json:"reduced_targets,omitempty"`
+}
+
+// WorkflowArgs are the arguments of ChangeWorkflow.
+type WorkflowArgs struct {
+	Workflow   string         `json:"workflow_id"`
+	Parameters model.Document `json:"parameters"`
+}
 
 // ModificationStartArgs are the arguments of ChangeModificationStart: the wanted counts by node or scaling group.
 type ModificationStartArgs struct {

@@ -43,6 +43,8 @@ func Find(plugin, operation string) (Program, bool) {
 		return scaleEntity, true
 	case "scale":
 		return scaleNode, true
+	case "update":
+		return update, true
 	case "validate_agents":
 		return validateAgents, true
 	case "install_new_agents":

@@ -11,8 +11,6 @@ import (
 
 var uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-type update struct{}
-
 // change plays the manager's part of a change phase.
 func (w *world) change(c *workflow.Change) (json.RawMessage, error) {
 	switch c.Kind {
@@ -44,6 +42,9 @@ func (w *world) change(c *workflow.Change) (json.RawMessage, error) {
 			w.rollbackModification(args.ID)
 		}
 		return nil, nil
+	}
+	if c.Kind == workflow.ChangeUpdateDone || updateTasks[c.Kind] != "" {
+		return w.updateChange(c)
 	}
 	return nil, fmt.Errorf("unknown change %s", c.Kind)
 }
