@@ -116,15 +116,15 @@ func (m *manager) build(ctx context.Context) error {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	m.agent, err = agent.New(m.executor(handler))
-	return err
+	m.agent = agent.New(m.executor(handler))
+	return nil
 }
 
 // executor configures the agent that runs beside the manager.
 func (m *manager) executor(handler http.Handler) agent.Options {
 	return agent.Options{
-		Name: "", Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: inProcess(handler),
+		Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: managerFor(handler),
 	}
 }
 
