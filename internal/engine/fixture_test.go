@@ -71,13 +71,9 @@ func (h *house) start(owner string) func() {
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		System: map[string]engine.SystemWorkflow{
-			"sys_ok":   func(context.Context, engine.Job) error { return nil },
-			"sys_fail": func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
-			"sys_panic": func(context.Context, engine.Job) error {
-				var m map[string]int
-				m["x"] = 1
-				return nil
-			},
+			"sys_ok":    func(context.Context, engine.Job) error { return nil },
+			"sys_fail":  func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
+			"sys_panic": func(context.Context, engine.Job) error { panic("broken invariant") },
 			"sys_wait": func(ctx context.Context, _ engine.Job) error {
 				<-ctx.Done()
 				return ctx.Err()

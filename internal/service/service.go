@@ -39,8 +39,9 @@ type Options struct {
 	Key []byte
 	// Manager is this manager's name in events and statuses.
 	Manager string
-	// Limits bound uploaded archives.
-	Limits archive.Limits
+	// ArchiveSize bounds an uploaded archive in bytes, Limits what is in it.
+	ArchiveSize int64
+	Limits      archive.Limits
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path"
 	"sort"
 	"strings"
 	"time"
@@ -150,11 +151,7 @@ func (u *upload) extract(ctx context.Context) error {
 		return fmt.Errorf("open the archive of blueprint %s: %w", u.id, err)
 	}
 	defer obj.Close()
-	err = archive.ExtractOne(ctx, obj, obj.Info().Size, u.s.Limits, func(name string, r io.Reader) error {
-		_, err := u.s.Blobs.Put(ctx, prefix+"/"+name, r)
-		return err
-	})
-	if err != nil {
+	if err := u.unpack(ctx, obj, prefix); err != nil {
 		return &uploadFailure{model.BlueprintFailedExtracting, err}
 	}
 	if _, err := fs.Stat(blobFS{ctx, u.s.Blobs, prefix}, u.blueprint.MainFile); err != nil {
@@ -162,6 +159,52 @@ func (u *upload) extract(ctx context.Context) error {
 			fmt.Errorf("%s does not exist in the application directory", u.blueprint.MainFile)}
 	}
 	return nil
+}
+
+// unpack writes the members of the archive without its one top directory. A link becomes a copy of what it names.
+func (u *upload) unpack(ctx context.Context, src io.ReadSeeker, prefix string) error {
+	links := map[string]string{}
+	summary, err := archive.Extract(ctx, src, u.s.Limits, func(e archive.Entry, content io.Reader) error {
+		_, name, below := strings.Cut(e.Path, "/")
+		switch {
+		case !below || e.Mode.IsDir():
+			return nil
+		case e.Target == "":
+			_, err := u.s.Blobs.Put(ctx, prefix+"/"+name, content)
+			return err
+		case e.Mode&fs.ModeSymlink != 0:
+			links[name] = path.Join(path.Dir(name), e.Target)
+		default:
+			_, links[name], _ = strings.Cut(e.Target, "/")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := summary.SingleDirectory(); err != nil {
+		return err
+	}
+	for name, target := range links {
+		if err := u.copy(ctx, prefix+"/"+name, prefix+"/"+target); err != nil {
+			return fmt.Errorf("follow the link %s in the archive: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// copy stores the object under another key; a link to a directory or to nothing is left out.
+func (u *upload) copy(ctx context.Context, to, from string) error {
+	obj, err := u.s.Blobs.Open(ctx, from)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer obj.Close()
+	_, err = u.s.Blobs.Put(ctx, to, obj)
+	return err
 }
 
 // parse makes the plan and ends the upload.
@@ -259,7 +302,7 @@ func (s *Service) storeArchive(ctx context.Context, t model.TenantName, id model
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	limit := s.Limits.ArchiveSize
+	limit := s.ArchiveSize
 	n, err := io.Copy(tmp, io.LimitReader(body, limit+1))
 	if err != nil {
 		return "", fault.Wrap(err, fault.BadParameters, "the upload of blueprint `%s` broke off after %d bytes; send it again", id, n)

@@ -101,8 +101,8 @@ func (s *sequence) each(tasks ...*model.Task) {
 	}
 }
 
-// graph hands over the tasks, without the subgraphs that hold nothing; what waited for those waits for what they waited
-// for (workflows, section 2.2).
+// graph hands over the tasks, without no-operations and subgraphs that hold nothing; what waited for those waits for
+// what they waited for (workflows, section 2.2).
 func (b *builder) graph(name string) (*Graph, error) {
 	if b.err != nil {
 		return nil, b.err
@@ -119,7 +119,8 @@ func withoutEmpty(tasks []*model.Task) []*model.Task {
 	}
 	gone := make(map[model.TaskID]*model.Task)
 	for _, t := range slices.Backward(tasks) {
-		if t.Type == model.TaskSubgraph && members[t.ID] == 0 {
+		isNop := t.Type == model.TaskNop && t.Parameters.OnSuccess == nil && t.Parameters.OnFailure == nil
+		if isNop || t.Type == model.TaskSubgraph && members[t.ID] == 0 {
 			gone[t.ID] = t
 			if p := t.Parameters.ContainingSubgraph; p != nil {
 				members[*p]--

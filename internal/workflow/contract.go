@@ -29,6 +29,8 @@ type Snapshot struct {
 	Nodes         []*model.Node
 	Instances     []*model.NodeInstance
 	ScalingGroups map[string]model.ScalingGroup
+	// Modifications are the started deployment modifications.
+	Modifications []Modification
 }
 
 // State is the input of a Program.
@@ -148,10 +150,11 @@ type Effects struct {
 	End *End
 }
 
-// InstancePatch sets keys of an instance's system properties; a nil value removes the key.
+// InstancePatch sets keys of an instance's system properties; a nil value removes the key, and the JSON text null (a
+// json.RawMessage) sets it to null.
 type InstancePatch struct {
-	Instance model.InstanceID
-	Set      model.Document
+	Instance model.InstanceID `json:"node_instance_id"`
+	Set      model.Document   `json:"set"`
 }
 
 // Event is an event about the graph, to be completed with what the execution knows.

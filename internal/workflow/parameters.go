@@ -11,15 +11,18 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 )
 
-// flag reads a boolean parameter.
-func (s *State) flag(name string) bool {
+// flag reads a boolean parameter that is false when it is not given.
+func (s *State) flag(name string) bool { return s.flagOr(name, false) }
+
+// flagOr reads a boolean parameter. The built-in defaults matter for deployments whose types declare fewer parameters.
+func (s *State) flagOr(name string, otherwise bool) bool {
 	switch v := s.Parameters[name].(type) {
 	case bool:
 		return v
 	case string:
 		return strings.EqualFold(v, "true")
 	}
-	return false
+	return otherwise
 }
 
 // text reads a text parameter; anything else reads as empty.
@@ -151,6 +154,14 @@ func setOf(lists ...[]*model.NodeInstance) idSet {
 		for _, i := range l {
 			set[i.ID] = true
 		}
+	}
+	return set
+}
+
+func setOfIDs(ids []model.InstanceID) idSet {
+	set := make(idSet, len(ids))
+	for _, id := range ids {
+		set[id] = true
 	}
 	return set
 }

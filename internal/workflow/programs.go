@@ -23,6 +23,32 @@ func Find(plugin, operation string) (Program, bool) {
 		return install, true
 	case "uninstall":
 		return uninstall, true
+	case "reinstall":
+		return reinstall, true
+	case "rollback":
+		return rollback, true
+	case "start", "stop", "pull":
+		return lifecycleOperation(name), true
+	case "restart":
+		return restart, true
+	case "execute_operation":
+		return executeOperation, true
+	case "check_status":
+		return checkStatus, true
+	case "check_drift":
+		return checkDrift, true
+	case "auto_heal_reinstall_node_subgraph", "heal":
+		return heal, true
+	case "scale_entity":
+		return scaleEntity, true
+	case "scale":
+		return scaleNode, true
+	case "update":
+		return update, true
+	case "validate_agents":
+		return validateAgents, true
+	case "install_new_agents":
+		return installNewAgents, true
 	}
 	return nil, false
 }

@@ -74,10 +74,16 @@ func (r *Run) recordDrift(t *model.Task, args model.Document) {
 	r.patch(id, model.Document{key: map[string]any(all)})
 }
 
+// recordHealed keeps the last status but for its verdict, as the reference does.
 func (r *Run) recordHealed(id model.InstanceID) {
-	r.patch(id, model.Document{keyStatus: map[string]any{
-		"ok": true, "result": nil, "task": nil, "healed": true, "timestamp": r.now.UTC().Format(timestampLayout),
-	}})
+	status := model.Document{}
+	if inst := r.view.instances[id]; inst != nil {
+		old, _ := asDocument(inst.SystemProperties[keyStatus])
+		status = patched(old, nil)
+	}
+	status["ok"], status["task"], status["healed"] = true, nil, true
+	status["timestamp"] = r.now.UTC().Format(timestampLayout)
+	r.patch(id, model.Document{keyStatus: map[string]any(status)})
 }
 
 func (r *Run) recordUpdated(id model.InstanceID) {

@@ -33,7 +33,7 @@ var events = &noun{
 		"source_id":          {expr: "t.source"},
 		"target_id":          {expr: "t.target"},
 		"message":            {expr: "t.message"},
-		"type":               {expr: "t.kind"},
+		"type":               {expr: eventKind},
 		"manager_name":       {expr: "t.manager_name"},
 		"agent_name":         {expr: "t.agent_name"},
 		"timestamp":          {expr: "t.timestamp", kind: asInstant},
@@ -50,7 +50,9 @@ func eventExecution(column string) string {
 
 const eventNode = "(SELECT i.node FROM instances i WHERE i.id = t.instance AND i.tenant = t.tenant)"
 
-const eventColumns = "t.seq, t.tenant, t.created_by, t.visibility, t.kind, e.id, t.timestamp, t.reported, t.message, " +
+const eventKind = "CASE t.is_log WHEN 0 THEN 'cloudify_event' ELSE 'cloudify_log' END"
+
+const eventColumns = "t.seq, t.tenant, t.created_by, t.visibility, " + eventKind + ", e.id, t.timestamp, t.reported, t.message, " +
 	"t.event_type, t.level, t.logger, t.operation, t.instance, t.source, t.target, t.error_causes, t.manager_name, " +
 	"t.agent_name, e.deployment, d.display_name, e.blueprint, e.workflow, " + eventNode
 
@@ -84,7 +86,7 @@ func (r *reader) Events(q store.EventQuery) (store.Page[*model.Event], error) {
 		s.lookup = true
 	}
 	if len(q.Kinds) == 1 {
-		s.add("t.kind = ?", string(q.Kinds[0]))
+		s.add("t.is_log = ?", flag(q.Kinds[0] == model.KindLog))
 	}
 	for _, m := range q.Messages {
 		s.add(likeCondition("t.message", m), m)
@@ -131,7 +133,7 @@ func (s *selection) addRange(t store.TimeRange) error {
 // eventParent is what an event inherits from its execution.
 type eventParent struct{ execution, deployment any }
 
-const insertEvent = "INSERT INTO events (execution, deployment, tenant, created_by, visibility, kind, timestamp, " +
+const insertEvent = "INSERT INTO events (execution, deployment, tenant, created_by, visibility, is_log, timestamp, " +
 	"reported, message, event_type, level, logger, operation, instance, source, target, error_causes, manager_name, " +
 	"agent_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -153,7 +155,8 @@ func (t *tx) InsertEvents(list []*model.Event) error {
 		}
 		v := &values{}
 		v.list = append(v.list, parent.execution, parent.deployment)
-		v.text(string(e.Tenant), string(e.CreatedBy), string(e.Visibility), string(e.Kind))
+		v.text(string(e.Tenant), string(e.CreatedBy), string(e.Visibility))
+		v.flag(e.Kind == model.KindLog)
 		v.instant(e.Timestamp, e.Reported)
 		v.text(e.Message, string(e.EventType), e.Level, e.Logger, e.Operation, string(e.Instance), string(e.Source),
 			string(e.Target))
@@ -173,7 +176,7 @@ func (t *tx) InsertEvents(list []*model.Event) error {
 
 func (t *tx) DeleteEvents(tenant model.TenantName, d model.DeploymentID, logs bool) (int, error) {
 	n, err := t.c.exec(t.ctx, "DELETE FROM events WHERE deployment = (SELECT seq FROM deployments WHERE id = ? "+
-		"AND tenant = ?) AND (kind = ? OR ?)", string(d), string(tenant), string(model.KindEvent), flag(logs))
+		"AND tenant = ?) AND (is_log = 0 OR ?)", string(d), string(tenant), flag(logs))
 	if err != nil {
 		return 0, fmt.Errorf("delete events of deployment %s: %w", d, err)
 	}

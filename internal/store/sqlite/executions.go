@@ -87,7 +87,8 @@ func (r *reader) ExecutionByToken(hash string) (*model.Execution, error) {
 		"AND t.token_hash <> ''", scanExecution, hash)
 }
 
-const claimable = "SELECT t.id FROM executions t WHERE t.status IN ('pending', 'started', 'cancelling', " +
+// The index is named because SQLite cannot know that few executions are active and most have ended.
+const claimable = "SELECT t.id FROM executions t INDEXED BY executions_active WHERE t.status IN ('pending', 'started', 'cancelling', " +
 	"'force_cancelling', 'kill_cancelling') AND (t.lease_owner = '' OR t.lease_until < ?) " +
 	"ORDER BY t.created_at, t.seq LIMIT ?"
 

@@ -108,6 +108,8 @@ func (r *reader) condition(s *selection, c store.Condition) error {
 		also = " AND " + f.also
 	}
 	switch {
+	case len(list) == 0:
+		s.add("FALSE")
 	case f.in != "":
 		s.add(fmt.Sprintf(f.in, placeholders(len(list))), list...)
 	case len(list) == 1:

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -10,7 +11,12 @@ import (
 	"github.com/reifyhq/reify/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		child(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func openTest(t testing.TB, dir string) store.Store {
 	t.Helper()
@@ -22,3 +28,5 @@ func openTest(t testing.TB, dir string) store.Store {
 }
 
 func TestConformance(t *testing.T) { storetest.Run(t, openTest) }
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, openTest) }

@@ -1,7 +1,7 @@
 -- Instants are microseconds since 1970 UTC; NULL is "never". Documents are JSON text; NULL is "not given".
 -- seq is the order of insertion. Tables that grow by the million refer to their parents by seq.
--- An index named <table>_tenant covers the default order of a tenant's list together with the visibility check;
--- <table>_global holds the few rows that every tenant sees.
+-- An index named <table>_tenant covers the default order of a tenant's list together with the visibility check and the
+-- conditions that come with most lists; <table>_global holds the few rows that every tenant sees.
 
 CREATE TABLE installation_values (
   name  TEXT NOT NULL PRIMARY KEY,
@@ -65,9 +65,9 @@ CREATE TABLE blueprints (
   plan             TEXT,
   UNIQUE (id, tenant)
 ) STRICT;
-CREATE INDEX blueprints_tenant ON blueprints (tenant, created_at, seq, visibility, created_by);
+CREATE INDEX blueprints_tenant ON blueprints (tenant, created_at, seq, visibility, created_by, hidden);
 CREATE INDEX blueprints_created ON blueprints (created_at);
-CREATE INDEX blueprints_global ON blueprints (created_at) WHERE visibility = 'global';
+CREATE INDEX blueprints_global ON blueprints (visibility, created_at, seq, tenant) WHERE visibility = 'global';
 
 CREATE TABLE deployments (
   seq                     INTEGER PRIMARY KEY,
@@ -102,7 +102,7 @@ CREATE INDEX deployments_tenant ON deployments (tenant, created_at, seq, visibil
 CREATE INDEX deployments_name ON deployments (tenant, display_name, created_at);
 CREATE INDEX deployments_created ON deployments (created_at);
 CREATE INDEX deployments_blueprint ON deployments (blueprint, created_at);
-CREATE INDEX deployments_global ON deployments (created_at) WHERE visibility = 'global';
+CREATE INDEX deployments_global ON deployments (visibility, created_at, seq, tenant) WHERE visibility = 'global';
 
 CREATE TABLE nodes (
   seq                INTEGER PRIMARY KEY,
@@ -131,7 +131,7 @@ CREATE TABLE nodes (
 CREATE INDEX nodes_deployment ON nodes (deployment);
 CREATE INDEX nodes_id ON nodes (id);
 CREATE INDEX nodes_tenant ON nodes (tenant, seq, visibility, created_by);
-CREATE INDEX nodes_global ON nodes (seq) WHERE visibility = 'global';
+CREATE INDEX nodes_global ON nodes (visibility, seq, tenant) WHERE visibility = 'global';
 
 CREATE TABLE instances (
   seq                INTEGER PRIMARY KEY,
@@ -156,7 +156,7 @@ CREATE TABLE instances (
 CREATE INDEX instances_deployment ON instances (deployment);
 CREATE INDEX instances_node ON instances (node, deployment);
 CREATE INDEX instances_tenant ON instances (tenant, seq, visibility, created_by);
-CREATE INDEX instances_global ON instances (seq) WHERE visibility = 'global';
+CREATE INDEX instances_global ON instances (visibility, seq, tenant) WHERE visibility = 'global';
 
 CREATE TABLE executions (
   seq                     INTEGER PRIMARY KEY,
@@ -192,7 +192,7 @@ CREATE TABLE executions (
   parameters              TEXT,
   FOREIGN KEY (deployment, tenant) REFERENCES deployments (id, tenant) ON DELETE CASCADE
 ) STRICT;
-CREATE INDEX executions_tenant ON executions (tenant, created_at, seq, visibility, created_by);
+CREATE INDEX executions_tenant ON executions (tenant, created_at, seq, visibility, created_by, is_system);
 CREATE INDEX executions_created ON executions (created_at);
 CREATE INDEX executions_deployment ON executions (deployment, created_at);
 CREATE INDEX executions_blueprint ON executions (blueprint, created_at);
@@ -201,7 +201,7 @@ CREATE INDEX executions_token ON executions (token_hash) WHERE token_hash <> '';
 CREATE INDEX executions_lease ON executions (lease_owner) WHERE lease_owner <> '';
 CREATE INDEX executions_active ON executions (created_at)
   WHERE status IN ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling');
-CREATE INDEX executions_global ON executions (created_at) WHERE visibility = 'global';
+CREATE INDEX executions_global ON executions (visibility, created_at, seq, tenant) WHERE visibility = 'global';
 
 CREATE TABLE graphs (
   seq        INTEGER PRIMARY KEY,
@@ -239,7 +239,7 @@ CREATE TABLE events (
   tenant       TEXT NOT NULL,
   created_by   TEXT NOT NULL COLLATE NOCASE,
   visibility   TEXT NOT NULL,
-  kind         TEXT NOT NULL,
+  is_log       INTEGER NOT NULL,
   timestamp    INTEGER,
   reported     INTEGER,
   event_type   TEXT NOT NULL,
@@ -258,7 +258,7 @@ CREATE INDEX events_execution_time ON events (execution, timestamp);
 CREATE INDEX events_execution ON events (execution);
 CREATE INDEX events_deployment_time ON events (deployment, timestamp) WHERE deployment IS NOT NULL;
 CREATE INDEX events_deployment ON events (deployment) WHERE deployment IS NOT NULL;
-CREATE INDEX events_tenant ON events (tenant, timestamp);
+CREATE INDEX events_tenant ON events (tenant, timestamp, seq, visibility, created_by, is_log);
 CREATE INDEX events_time ON events (timestamp);
 CREATE INDEX events_instance ON events (instance, timestamp) WHERE instance <> '';
-CREATE INDEX events_global ON events (timestamp) WHERE visibility = 'global';
+CREATE INDEX events_global ON events (visibility, timestamp, seq, tenant) WHERE visibility = 'global';

@@ -87,6 +87,9 @@ func replayCase(c *testCase) []string {
 	var problems []string
 	for n := range c.Steps {
 		s := &c.Steps[n]
+		for _, b := range s.Before {
+			w.updates[b.ID] = &update{blueprint: plans[b.ID], state: "updating"}
+		}
 		for _, p := range w.checkStep(s, plans[""].Workflows[s.Workflow]) {
 			problems = append(problems, fmt.Sprintf("step %d %s: %s", n, s.Workflow, p))
 		}
@@ -114,6 +117,13 @@ func (w *world) checkStep(s *step, wf model.Workflow) []string {
 	}
 	if wantErr != got.err {
 		problems = append(problems, fmt.Sprintf("error: want %q, got %q", wantErr, got.err))
+	}
+	if u := s.Expect.Update; u != nil {
+		for _, b := range s.Before {
+			if got := w.updates[b.ID].state; got != u.State {
+				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, got))
+			}
+		}
 	}
 	return append(problems, compareInstances(s.Expect.Instances, w.finalInstances())...)
 }

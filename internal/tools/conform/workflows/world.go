@@ -87,7 +87,7 @@ func (w *world) instance(id model.InstanceID) *model.NodeInstance {
 
 // snapshot is a deep enough copy for a program or a run.
 func (w *world) snapshot() *workflow.Snapshot {
-	snap := &workflow.Snapshot{Deployment: "dep", Nodes: w.nodes, ScalingGroups: w.groups}
+	snap := &workflow.Snapshot{Deployment: "dep", Nodes: w.nodes, ScalingGroups: w.groups, Modifications: w.started()}
 	for _, i := range w.instances {
 		c := *i
 		c.SystemProperties = maps.Clone(i.SystemProperties)
