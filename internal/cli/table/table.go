@@ -53,7 +53,7 @@ func (t *Table) Add(cells ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// Write prints the table, followed by an empty line.
+// Write prints the table below its title.
 func (t *Table) Write(w io.Writer) error {
 	tw := table.NewWriter()
 	style := table.StyleLight
@@ -73,7 +73,7 @@ func (t *Table) Write(w io.Writer) error {
 	if t.style.Colour {
 		title = text.Bold.Sprint(title)
 	}
-	_, err := fmt.Fprintf(w, "%s\n%s\n\n", title, tw.Render())
+	_, err := fmt.Fprintf(w, "%s\n%s\n", title, tw.Render())
 	return err
 }
 
