@@ -22,13 +22,15 @@ type Settings struct {
 // DefaultSettings are the values of a fresh manager.
 var DefaultSettings = Settings{TaskRetries: 60, RetryInterval: 15 * time.Second, WaitAfterFail: 600 * time.Second}
 
-// Snapshot is what a workflow reads of a deployment. Programs and runs do not modify it, except that a Run keeps the
-// states of Instances in step with the SetState effects it returns.
+// Snapshot is what a workflow reads of a deployment. Programs and runs do not modify it, except that a Run keeps
+// the states and system properties of Instances in step with the effects it returns.
 type Snapshot struct {
 	Deployment    model.DeploymentID
 	Nodes         []*model.Node
 	Instances     []*model.NodeInstance
 	ScalingGroups map[string]model.ScalingGroup
+	// Modifications are the started deployment modifications.
+	Modifications []Modification
 }
 
 // State is the input of a Program.
@@ -45,7 +47,10 @@ type State struct {
 	// Step counts the phases that ended; Cursor is what the phase before left, nil before the first.
 	Step   int
 	Cursor json.RawMessage
-	// Failure is the error of the phase that just ended, nil when it succeeded. Cancelled is set when it was cancelled.
+	// Result is what the Change of the phase that just ended gave back (see the kinds in change.go), nil after a graph.
+	Result json.RawMessage
+	// Failure is the error of the phase that just ended, nil when it succeeded. Cancelled is set when it was cancelled. A
+	// program that cannot make good a failure returns it as its error; after a cancel it returns at most Changes.
 	Failure   *Failure
 	Cancelled bool
 	// NewTaskID returns a fresh id on every call; NewInstanceID a fresh instance or group instance id for a node or group.
@@ -138,16 +143,18 @@ type Effects struct {
 	Logs    []LogLine
 	// Wake is when Due is wanted next; the zero time when never. It replaces any earlier wish.
 	Wake time.Time
-	// Total and Finished are added to the execution's operation counters (workflows, section 5.1).
+	// Total and Finished are added to the execution's operation counters (workflows, section 5.1). The operations of a
+	// fresh graph are in the Total of Begin.
 	Total, Finished int
 	// End is set when the graph has ended.
 	End *End
 }
 
-// InstancePatch sets keys of an instance's system properties; a nil value removes the key.
+// InstancePatch sets keys of an instance's system properties; a nil value removes the key, and the JSON text null (a
+// json.RawMessage) sets it to null.
 type InstancePatch struct {
-	Instance model.InstanceID
-	Set      model.Document
+	Instance model.InstanceID `json:"node_instance_id"`
+	Set      model.Document   `json:"set"`
 }
 
 // Event is an event about the graph, to be completed with what the execution knows.
@@ -160,6 +167,8 @@ type Event struct {
 	Causes    []model.ErrorCause
 	// Task is the task the event is about, empty for events that are not about one.
 	Task model.TaskID
+	// States counts the entries of Effects.States that come before the event, so that a step has a total order.
+	States int
 }
 
 // End is the outcome of a graph: Failure is nil and Cancelled false when it succeeded.

@@ -102,7 +102,32 @@ func (b *Bus) connect(ctx context.Context, o Options) error {
 	if b.js, err = jetstream.New(conn); err != nil {
 		return fmt.Errorf("open JetStream on %s: %w", where(o), err)
 	}
-	return b.ensureStream(ctx)
+	if err := b.ensureStream(ctx); err != nil {
+		return err
+	}
+	if o.URL == "" {
+		return b.forgetReceivers(ctx)
+	}
+	return nil
+}
+
+// forgetReceivers drops what an embedded broker remembers of receivers. All of them died with the process before, and
+// what they had taken would otherwise wait for its AckWait before it is delivered again.
+func (b *Bus) forgetReceivers(ctx context.Context) error {
+	stream, err := b.js.Stream(ctx, streamName)
+	if err != nil {
+		return fmt.Errorf("open stream %s: %w", streamName, err)
+	}
+	names := stream.ConsumerNames(ctx)
+	for name := range names.Name() {
+		if err := stream.DeleteConsumer(ctx, name); err != nil {
+			return fmt.Errorf("forget receiver %s: %w", name, err)
+		}
+	}
+	if err := names.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
+		return fmt.Errorf("list the receivers of stream %s: %w", streamName, err)
+	}
+	return nil
 }
 
 func where(o Options) string {

@@ -110,14 +110,10 @@ func TestDurableAcrossReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer receive(t, second, "q", bus.ReceiveOptions{Slots: 1}, collect)()
-	left := map[string]bool{}
-	for range 4 {
-		left[next(t, got).ID] = true
-	}
-	for _, id := range []string{"2", "3", "4", "end"} {
-		if !left[id] {
-			t.Errorf("message %s did not survive; got %v", id, left)
-		}
+	// What was answered just before the broker went may come again; what was not must.
+	left := map[string]bool{"2": true, "3": true, "4": true, "end": true}
+	for len(left) > 0 {
+		delete(left, next(t, got).ID)
 	}
 }
 
