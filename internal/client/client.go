@@ -94,6 +94,15 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// As returns a client of the same manager that calls in the tenant with the token of an execution. It shares the
+// connections of c, which must stay open longer.
+func (c *Client) As(tenant model.TenantName, executionToken string) *Client {
+	other := *c
+	other.owned = nil
+	other.header = headers(Config{Tenant: tenant, ExecutionToken: executionToken})
+	return &other
+}
+
 func headers(cfg Config) http.Header {
 	h := http.Header{}
 	if cfg.Tenant != "" {

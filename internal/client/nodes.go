@@ -48,6 +48,8 @@ type NodeQuery struct {
 	ID         model.NodeID
 	// Evaluate replaces intrinsic functions in properties by their values.
 	Evaluate bool
+	// Self is the instance that SELF stands for when functions are evaluated.
+	Self model.InstanceID
 	ListOptions
 }
 
@@ -57,6 +59,7 @@ func (c *Client) ListNodes(ctx context.Context, n NodeQuery) (Page[Node], error)
 	setText(q, "deployment_id", n.Deployment)
 	setText(q, "id", n.ID)
 	setTrue(q, "_evaluate_functions", n.Evaluate)
+	setText(q, "_instance_context", n.Self)
 	return get[Page[Node]](ctx, c, path("nodes"), q)
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -87,4 +88,18 @@ func (c *Client) Evaluate(
 		json: map[string]any{"deployment_id": id, "context": in, "payload": payload},
 	})
 	return v.Payload, err
+}
+
+// Get returns the JSON at a path relative to the API's root, with its query, such as "config?scope=workflow".
+func (c *Client) Get(ctx context.Context, pathAndQuery string) (Raw, error) {
+	u, err := url.Parse(pathAndQuery)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", pathAndQuery, err)
+	}
+	return get[Raw](ctx, c, path(strings.Split(strings.Trim(u.Path, "/"), "/")...), u.Query())
+}
+
+// Post sends a JSON body to a path relative to the API's root and drops the answer.
+func (c *Client) Post(ctx context.Context, name string, body any) error {
+	return c.call(ctx, request{method: http.MethodPost, path: path(strings.Split(name, "/")...), json: body}, nil)
 }

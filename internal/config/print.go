@@ -59,14 +59,15 @@ func quote(text string) string {
 // Markdown writes the reference of all settings, docs/configuration.md.
 func Markdown(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString(`# Configuration
+	b.WriteString(strings.ReplaceAll(`# Configuration
 
-` + "`reify server`" + ` needs no configuration. Every setting can be given as a key of a YAML file (named with
-` + "`--config FILE` or `" + env(configFile) + "`" + `), as an environment variable or as the flag ` + "`--KEY`" + `; a flag overrides a variable, a variable overrides the file, the file overrides the default. Keys that do not exist are errors. Durations and sizes have units:
-` + "`15s`, `10m`, `1h30m`; `512 KiB`, `50 MiB`, `1 GiB`" + `. ` + "`reify config show --origin`" + ` prints each value and where it came from.
+"reify server" needs no configuration. Every setting can be given as a key of a YAML file (named with "--config FILE" or
+"`+env(configFile)+`"), as an environment variable or as the flag "--KEY". A flag overrides a variable, a variable overrides the
+file, the file overrides the default. Keys that do not exist are errors. Durations and sizes have units: "15s", "10m",
+"1h30m"; "512 KiB", "50 MiB", "1 GiB". "reify config show --origin" prints each value and where it came from.
 
-This page is generated from ` + "`internal/config/keys.go`" + `; do not edit it.
-`)
+This page is generated from "internal/config/keys.go"; do not edit it.
+`, `"`, "`"))
 	defaults := Default()
 	last := "-"
 	for _, k := range keys {

@@ -75,5 +75,5 @@ func (m *manager) url() string {
 }
 
 func archiveLimits(c config.Config) archive.Limits {
-	return archive.Limits{ArchiveSize: int64(c.Limits.BlueprintArchiveSize), Files: c.Limits.BlueprintFiles}
+	return archive.Limits{Files: c.Limits.BlueprintFiles}
 }

@@ -94,7 +94,7 @@ func (m *manager) build(ctx context.Context) error {
 	}
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
-		Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
+		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
 	})
 	if err := m.bootstrap(ctx); err != nil {
 		return err
@@ -116,16 +116,15 @@ func (m *manager) build(ctx context.Context) error {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	m.agent, err = agent.New(m.executor(handler))
-	return err
-}
-
-// executor configures the agent that runs beside the manager.
-func (m *manager) executor(handler http.Handler) agent.Options {
-	return agent.Options{
-		Name: "", Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: inProcess(handler),
+	reach, err := managerFor(handler)
+	if err != nil {
+		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
+	m.agent = agent.New(agent.Options{
+		Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
+	})
+	return nil
 }
 
 // bootstrap creates the administrator on the first start; the password goes to a file that only the owner reads, and to

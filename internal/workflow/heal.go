@@ -59,7 +59,8 @@ func heal(s *State) (*Phase, error) {
 		}
 		// Contained instances are found only now, so that the refusal names the instances that failed.
 		c.Failed = withContained(newView(s.Model), c.Failed)
-		c.Rest = slices.DeleteFunc(c.Rest, func(id model.InstanceID) bool { return slices.Contains(c.Failed, id) })
+		failed := setOfIDs(c.Failed)
+		c.Rest = slices.DeleteFunc(c.Rest, func(id model.InstanceID) bool { return failed[id] })
 		return healReinstall(s, c, c.Failed, "heal-failed-uninstall", healFailedDown, false)
 	case healFailedDown:
 		return healReinstall(s, c, c.Failed, "heal-failed-install", healFailedUp, true)
@@ -207,7 +208,8 @@ func healUnflag(s *State, c healCursor) (*Phase, error) {
 func healReinstall(s *State, c healCursor, ids []model.InstanceID, name, next string, isInstall bool) (*Phase, error) {
 	c.Stage = next
 	ph, err := graphPhase(s, name, "", func(b *builder) {
-		chosen, others := partition(b.view.snap.Instances, func(i *model.NodeInstance) bool { return slices.Contains(ids, i.ID) })
+		set := setOfIDs(ids)
+		chosen, others := partition(b.view.snap.Instances, func(i *model.NodeInstance) bool { return set[i.ID] })
 		w := work{instances: chosen, related: others, ignoreFailure: s.flagOr("ignore_failure", true)}
 		switch {
 		case len(chosen) == 0:

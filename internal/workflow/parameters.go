@@ -157,3 +157,11 @@ func setOf(lists ...[]*model.NodeInstance) idSet {
 	}
 	return set
 }
+
+func setOfIDs(ids []model.InstanceID) idSet {
+	set := make(idSet, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}

@@ -153,18 +153,24 @@ func counts(t *model.Task) bool { return t.Type != model.TaskNop }
 // drain works until no task can start and no end is left without its consequences. Ends go first, so that a failed
 // subgraph takes its remaining tasks out before any of them starts.
 func (r *Run) drain() {
+	ended, ready := 0, 0
 	for {
 		switch {
-		case len(r.ended) > 0:
-			i := r.ended[0]
-			r.ended = r.ended[1:]
-			r.terminated(i)
-		case len(r.ready) > 0:
-			i := r.ready[0]
-			r.ready = r.ready[1:]
-			r.launch(i)
+		case ended < len(r.ended):
+			ended++
+			r.terminated(r.ended[ended-1])
+		case ready < len(r.ready):
+			ready++
+			r.launch(r.ready[ready-1])
 		default:
-			r.ended, r.ready = nil, nil
+			// The buffers are kept for the next step unless this one was unusually wide.
+			r.ended, r.ready = r.ended[:0], r.ready[:0]
+			if cap(r.ready) > 4096 {
+				r.ready = nil
+			}
+			if cap(r.ended) > 4096 {
+				r.ended = nil
+			}
 			return
 		}
 	}

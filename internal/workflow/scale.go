@@ -179,10 +179,7 @@ func scaleGraph(s *State, c scaleCursor, name string, ids, related []model.Insta
 
 // pick finds instances by id, in the order of the snapshot.
 func (v *view) pick(ids []model.InstanceID) []*model.NodeInstance {
-	set := make(idSet, len(ids))
-	for _, id := range ids {
-		set[id] = true
-	}
+	set := setOfIDs(ids)
 	chosen, _ := partition(v.snap.Instances, func(i *model.NodeInstance) bool { return set[i.ID] })
 	return chosen
 }

@@ -13,24 +13,21 @@ func taskMessage(t *model.Task, verb, detail string, dryRun bool) string {
 	if t.Type == model.TaskSubgraph {
 		kind = "Subgraph"
 	}
-	var b strings.Builder
+	text := kind + " " + verb + " '" + t.Name + "'" + detail
 	if verb == "Sending" {
-		fmt.Fprintf(&b, "Sending task '%s'", t.Name)
-	} else {
-		fmt.Fprintf(&b, "%s %s '%s'", kind, verb, t.Name)
+		text = "Sending task '" + t.Name + "'" + detail
 	}
-	b.WriteString(detail)
 	if dryRun {
-		b.WriteString(" (dry run)")
+		text += " (dry run)"
 	}
 	if n := t.Parameters.CurrentRetries; n > 0 {
 		if total := t.Parameters.TotalRetries; total < 0 {
-			fmt.Fprintf(&b, " [retry %d]", n)
+			text += fmt.Sprintf(" [retry %d]", n)
 		} else {
-			fmt.Fprintf(&b, " [retry %d/%d]", n, total)
+			text += fmt.Sprintf(" [retry %d/%d]", n, total)
 		}
 	}
-	return b.String()
+	return text
 }
 
 // shortName names a task in a failure text (workflows, section 3).

@@ -191,12 +191,9 @@ func (u *updating) graph(name string, do func(*builder, work), ids, related []mo
 		return nil, nil
 	}
 	return graphPhase(u.s, name, "", func(b *builder) {
-		w := work{instances: b.view.pick(ids), modified: make(idSet), ignoreFailure: u.s.flag("ignore_failure")}
+		w := work{instances: b.view.pick(ids), modified: setOfIDs(modified), ignoreFailure: u.s.flag("ignore_failure")}
 		chosen := setOf(w.instances)
 		w.related, _ = partition(b.view.pick(related), func(i *model.NodeInstance) bool { return !chosen[i.ID] })
-		for _, id := range modified {
-			w.modified[id] = true
-		}
 		do(b, w)
 	})
 }
@@ -231,9 +228,12 @@ func (u *updating) establish() (*Phase, error) {
 
 // kept are the started instances that the update neither adds nor removes.
 func (u *updating) kept() []*model.NodeInstance {
+	isMoving := u.moving()
 	kept, _ := partition(u.v.snap.Instances, func(i *model.NodeInstance) bool {
-		return i.State == model.InstanceStarted && !slices.Contains(u.Changes.Added, i.ID) &&
-			!slices.Contains(u.Changes.Removed, i.ID)
+		return i.State == model.InstanceStarted && !isMoving[i.ID]
 	})
 	return kept
 }
+
+// moving are the instances that the update adds or removes.
+func (u *updating) moving() idSet { return setOfIDs(slices.Concat(u.Changes.Added, u.Changes.Removed)) }

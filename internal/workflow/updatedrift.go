@@ -59,18 +59,19 @@ func (u *updating) reinstallTrees(roots idSet) {
 	if u.s.flag("skip_reinstall") {
 		return
 	}
+	isMoving, isListed := u.moving(), setOfIDs(u.ToReinstall)
 	for _, i := range u.v.snap.Instances {
 		if !roots[i.ID] {
 			continue
 		}
 		for _, c := range u.v.subtree(i) {
-			if !slices.Contains(u.ToReinstall, c.ID) && !slices.Contains(u.Changes.Added, c.ID) &&
-				!slices.Contains(u.Changes.Removed, c.ID) {
+			if !isListed[c.ID] && !isMoving[c.ID] {
+				isListed[c.ID] = true
 				u.ToReinstall = append(u.ToReinstall, c.ID)
 			}
 		}
 	}
-	u.ToUpdate = slices.DeleteFunc(u.ToUpdate, func(id model.InstanceID) bool { return slices.Contains(u.ToReinstall, id) })
+	u.ToUpdate = slices.DeleteFunc(u.ToUpdate, func(id model.InstanceID) bool { return isListed[id] })
 }
 
 func (u *updating) implements(i *model.NodeInstance, operation string) bool {

@@ -37,6 +37,9 @@ func (w *world) runStep(s *step, wf model.Workflow) (outcome, error) {
 	w.records = nil
 	program, ok := workflow.Find(wf.Plugin, wf.Operation)
 	if !ok {
+		program, ok = customProgram(wf.Operation)
+	}
+	if !ok {
 		return outcome{}, fmt.Errorf("no program for %s.%s", wf.Plugin, wf.Operation)
 	}
 	e := &execution{w: w, s: s, state: &workflow.State{
