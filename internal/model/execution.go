@@ -100,8 +100,10 @@ type Execution struct {
 	FinishedOperations    int
 	// TokenHash is the SHA-256, in hex, of the execution token; empty when it has none.
 	TokenHash string
-	Progress  Progress
-	Lease     Lease
+	// TokenSerial counts the tokens that were given out; a new serial makes the old token worthless.
+	TokenSerial int
+	Progress    Progress
+	Lease       Lease
 }
 
 // Progress is where a durable execution stands: the number of phases begun and what the workflow keeps between them.

@@ -50,3 +50,36 @@ type NodeInstance struct {
 	RuntimeProperties Document
 	SystemProperties  Document
 }
+
+// StatusCheckOK reports whether the last status check of the instance was good; false when there was none (rest-model,
+// section 3.4).
+func (i *NodeInstance) StatusCheckOK() bool {
+	status, _ := i.SystemProperties["status"].(map[string]any)
+	ok, _ := status["ok"].(bool)
+	return ok
+}
+
+// HasDrift reports whether the last drift check of the instance or of one of its relationships failed or found drift.
+func (i *NodeInstance) HasDrift() bool {
+	if drifted(i.SystemProperties["configuration_drift"]) {
+		return true
+	}
+	for _, key := range []string{"source_relationships_configuration_drift", "target_relationships_configuration_drift"} {
+		records, _ := i.SystemProperties[key].(map[string]any)
+		for _, r := range records {
+			if drifted(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func drifted(record any) bool {
+	r, isRecord := record.(map[string]any)
+	if !isRecord {
+		return false
+	}
+	ok, _ := r["ok"].(bool)
+	return !ok || r["result"] != nil
+}

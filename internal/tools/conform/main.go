@@ -1,27 +1,44 @@
-// Command conform replays conformance data against this code base: conform workflows DIR.
+// Command conform runs recorded conformance data against this implementation and says what differs. Each kind of data is
+// one subcommand; this file only dispatches.
 package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/reifyhq/reify/internal/tools/conform/workflows"
 )
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "conform:", err)
-		os.Exit(1)
-	}
+// subcommand runs one kind of data. It gives the exit code.
+type subcommand struct {
+	name string
+	run  func(args []string, stdout, stderr io.Writer) int
 }
 
-func run(args []string) error {
-	if len(args) == 0 {
-		return fmt.Errorf("usage: conform workflows DIR [--verbose] [--id ID]")
+func main() {
+	commands := []subcommand{
+		{"dsl", runDSL},
+		{"workflows", runWorkflows},
 	}
-	switch args[0] {
-	case "workflows":
-		return workflows.Run(args[1:], os.Stdout)
+	if len(os.Args) > 1 {
+		for _, c := range commands {
+			if c.name == os.Args[1] {
+				os.Exit(c.run(os.Args[2:], os.Stdout, os.Stderr))
+			}
+		}
 	}
-	return fmt.Errorf("unknown area %q", args[0])
+	fmt.Fprintln(os.Stderr, "usage: conform <subcommand> [flags] DIR")
+	for _, c := range commands {
+		fmt.Fprintln(os.Stderr, "  "+c.name)
+	}
+	os.Exit(2)
+}
+
+func runWorkflows(args []string, stdout, stderr io.Writer) int {
+	if err := workflows.Run(args, stdout); err != nil {
+		fmt.Fprintln(stderr, "conform:", err)
+		return 1
+	}
+	return 0
 }
