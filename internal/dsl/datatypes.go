@@ -52,10 +52,6 @@ func (p *parser) dataType(name string) *dataType {
 	p.dataBusy[name] = true
 	at := p.section("data_types").Key(types, name)
 	t := &dataType{properties: &value.Ordered[*property]{}}
-	if p.dataCycle(name) {
-		p.dataTypes.Set(name, t)
-		return t
-	}
 	if imports.Primitive[name] {
 		p.fail(at, diag.Coded(diag.Logic, 104, fmt.Sprintf("Can't redefine primitive type %s", name)))
 	}
@@ -89,7 +85,7 @@ func (p *parser) dataTypeBody(at place, name string, t *dataType) {
 	t.properties = p.parseSchema(at.Key(n, "properties"), name, propertySchema)
 	if t.parent != "" {
 		if parent := p.dataType(t.parent); parent != nil {
-			t.properties = mergeSchemas(parent.properties, t.properties)
+			t.properties = p.mergeSchemas(parent.properties, t.properties)
 		}
 	}
 }

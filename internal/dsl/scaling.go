@@ -131,12 +131,12 @@ func (p *parser) checkScaling(groups *value.Ordered[*plan.ScalingGroup]) *diag.E
 		}
 	}
 	s := &scalingCheck{groups: groups, parent: parent, container: p.containers()}
+	s.adjust(p)
 	for name := range groups.All() {
 		if e := s.containedTogether(name); e != nil {
 			return e
 		}
 	}
-	s.adjust(p)
 	return nil
 }
 

@@ -14,43 +14,45 @@ const defaultPlugin = "default_workflows"
 // Find returns the program for a workflow mapping of the plan ("cloudify.plugins.workflows.install", with plugin
 // "default_workflows"), or for a name that the manager itself knows; false when it is custom code.
 func Find(plugin, operation string) (Program, bool) {
+	b := find(plugin, operation)
+	return b.program, b.program != nil
+}
+
+// Resumable reports whether a user may resume a failed or cancelled execution of a built-in workflow (workflows, section
+// 9.9). It says nothing about a crash of the manager, after which every execution goes on.
+func Resumable(plugin, operation string) bool { return find(plugin, operation).isResumable }
+
+// builtin is a workflow that comes with the manager.
+type builtin struct {
+	program     Program
+	isResumable bool
+}
+
+func find(plugin, operation string) builtin {
 	if plugin != defaultPlugin && plugin != "" {
-		return nil, false
+		return builtin{}
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(operation, defaultPlugin+"."), mappingPrefix)
-	switch name {
-	case "install":
-		return install, true
-	case "uninstall":
-		return uninstall, true
-	case "reinstall":
-		return reinstall, true
-	case "rollback":
-		return rollback, true
-	case "start", "stop", "pull":
-		return lifecycleOperation(name), true
-	case "restart":
-		return restart, true
-	case "execute_operation":
-		return executeOperation, true
-	case "check_status":
-		return checkStatus, true
-	case "check_drift":
-		return checkDrift, true
-	case "auto_heal_reinstall_node_subgraph", "heal":
-		return heal, true
-	case "scale_entity":
-		return scaleEntity, true
-	case "scale":
-		return scaleNode, true
-	case "update":
-		return update, true
-	case "validate_agents":
-		return validateAgents, true
-	case "install_new_agents":
-		return installNewAgents, true
-	}
-	return nil, false
+	return map[string]builtin{
+		"install":                           {install, true},
+		"uninstall":                         {uninstall, true},
+		"reinstall":                         {reinstall, true},
+		"rollback":                          {rollback, true},
+		"start":                             {lifecycleOperation("start"), true},
+		"stop":                              {lifecycleOperation("stop"), true},
+		"pull":                              {lifecycleOperation("pull"), true},
+		"restart":                           {restart, true},
+		"execute_operation":                 {executeOperation, true},
+		"check_status":                      {checkStatus, true},
+		"check_drift":                       {checkDrift, true},
+		"auto_heal_reinstall_node_subgraph": {heal, false},
+		"heal":                              {heal, false},
+		"scale_entity":                      {scaleEntity, true},
+		"scale":                             {scaleNode, false},
+		"update":                            {update, false},
+		"validate_agents":                   {validateAgents, true},
+		"install_new_agents":                {installNewAgents, true},
+	}[name]
 }
 
 // oneGraph is a program of one graph.

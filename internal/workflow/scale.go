@@ -189,6 +189,9 @@ func scaleWork(s *State, c scaleCursor) (*Phase, error) {
 	if s.Failure != nil || s.Cancelled && c.Modification == nil && len(s.Result) == 0 {
 		return nil, asError(s.Failure)
 	}
+	if c.Modification == nil && len(s.Result) == 0 && len(s.Model.Modifications) == 1 {
+		c.Modification = &s.Model.Modifications[0]
+	}
 	if c.Modification == nil {
 		c.Modification = &Modification{}
 		if err := json.Unmarshal(s.Result, c.Modification); err != nil {

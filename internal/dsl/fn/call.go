@@ -387,7 +387,7 @@ func shapeConsumers(name string, args any) *diag.Error {
 }
 
 func shapeJoin(name string, args any) *diag.Error {
-	if _, ok := args.([]any); ok || IsFunction(args) && name == Merge {
+	if _, ok := args.([]any); ok || IsFunction(args) {
 		return nil
 	}
 	return valueError(`Illegal arguments passed to %s function. Expected: [arg1\function1, arg2\function2, ...]but got: %s.`, name, value.Text(args))
