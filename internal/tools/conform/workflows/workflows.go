@@ -4,8 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"maps"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/model"
@@ -17,7 +16,6 @@ func Run(args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	isVerbose := flags.Bool("verbose", false, "print every problem of a failing case")
 	id := flags.String("id", "", "replay only the case with this id")
-	plans := flags.String("plans", "", "directory of parsed plans")
 	var dirs []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
@@ -31,7 +29,6 @@ func Run(args []string, out io.Writer) error {
 	if len(dirs) != 1 {
 		return fmt.Errorf("usage: conform workflows DIR [--verbose] [--id ID]")
 	}
-	planDir = *plans
 	cases, err := loadCases(dirs[0])
 	if err != nil {
 		return err
@@ -66,35 +63,56 @@ func Run(args []string, out io.Writer) error {
 	return nil
 }
 
-var planDir string
-
-func loadPlans(c *testCase) (map[string]*blueprint, error) {
-	raw, err := os.ReadFile(filepath.Join(planDir, c.ID+".json"))
-	if err != nil {
-		return nil, err
-	}
-	plans := make(map[string]*blueprint)
-	return plans, model.DecodeJSON(raw, &plans)
-}
-
 // replayCase runs all steps of a case and returns what differs.
 func replayCase(c *testCase) []string {
-	plans, err := loadPlans(c)
+	w, err := newWorld(c)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	w := newWorld(c, plans[""])
-	var problems []string
+	problems := compareInstances(c.Instances, w.finalInstances())
 	for n := range c.Steps {
 		s := &c.Steps[n]
 		for _, b := range s.Before {
-			w.updates[b.ID] = &update{blueprint: plans[b.ID], state: "updating"}
+			if err := w.createUpdate(c, b); err != nil {
+				return append(problems, err.Error())
+			}
 		}
-		for _, p := range w.checkStep(s, plans[""].Workflows[s.Workflow]) {
+		for _, p := range w.checkStep(s, w.bp.workflows[s.Workflow]) {
 			problems = append(problems, fmt.Sprintf("step %d %s: %s", n, s.Workflow, p))
 		}
 	}
 	return problems
+}
+
+// createUpdate makes the update object that a step is about.
+func (w *world) createUpdate(c *testCase, b before) error {
+	inputs := maps.Clone(w.inputs)
+	if inputs == nil {
+		inputs = model.Document{}
+	}
+	maps.Copy(inputs, b.Inputs)
+	w.inputs = inputs
+	name := b.Blueprint
+	if name == "" {
+		name = c.Main
+	}
+	// The instances that this makes are not used; their ids must not be missed later.
+	throwaway := 0
+	next, err := c.load(name, inputs, func(n string) string {
+		throwaway++
+		return fmt.Sprintf("%s_x%d", n, throwaway)
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range w.bp.nodes {
+		if find(next.nodes, n.ID) != nil {
+			setCount(next.plan, string(n.ID), n.Number)
+			find(next.nodes, n.ID).Number = n.Number
+		}
+	}
+	w.updates[b.ID] = &update{next: next, state: "updating"}
+	return nil
 }
 
 // checkStep runs a step and compares it with what was recorded.
@@ -124,6 +142,14 @@ func (w *world) checkStep(s *step, wf model.Workflow) []string {
 				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, got))
 			}
 		}
+	}
+	for _, n := range w.bp.nodes {
+		if want := s.Expect.Counts[string(n.ID)]; want != n.Number {
+			problems = append(problems, fmt.Sprintf("count of %s: want %d, got %d", n.ID, want, n.Number))
+		}
+	}
+	if len(w.bp.nodes) != len(s.Expect.Counts) {
+		problems = append(problems, fmt.Sprintf("nodes: want %d, got %d", len(s.Expect.Counts), len(w.bp.nodes)))
 	}
 	return append(problems, compareInstances(s.Expect.Instances, w.finalInstances())...)
 }
