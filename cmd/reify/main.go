@@ -43,8 +43,8 @@ func run() int {
 }
 
 func programVersion() string {
-	if version != "" {
-		return version
+	if version != "" && commit != "" {
+		return version + " (" + commit + ")"
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
