@@ -43,8 +43,8 @@ func run() int {
 }
 
 func programVersion() string {
-	if version != "" && commit != "" {
-		return version + " (" + commit + ")"
+	if version != "" {
+		return version
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
