@@ -387,6 +387,27 @@ func TestOverNATS(t *testing.T) {
 	}
 }
 
+// TestResultTooLarge proves that an operation with a result that no broker takes fails instead of being sent for ever.
+func TestResultTooLarge(t *testing.T) {
+	t.Parallel()
+	b, err := natsbus.Open(t.Context(), natsbus.Options{StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	r := newRig(t, b)
+	r.start(t)
+	r.send(t, message("t1", `head -c 9000000 /dev/zero | tr '\0' x > "$TMPDIR/big"
+python3 - "$TMPDIR/big" <<'EOS'
+import json, os, sys, urllib.request
+body = json.dumps({'args': ['returns', open(sys.argv[1]).read()]}).encode()
+urllib.request.urlopen(os.environ['CTX_SOCKET_URL'], body).read()
+EOS`), 0)
+	if got := value(r.finished(t, "t1")); !strings.HasPrefix(got, "error: The result of 9000") {
+		t.Errorf("got %.100s", got)
+	}
+}
+
 func TestPrepareErrors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, newMembus())
