@@ -368,6 +368,27 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestManyScripts would see "text file busy" if a script could be forked away while another is being written.
+func TestManyScripts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	r.options.Slots = agent.DefaultSlots
+	r.start(t)
+	const n = 150
+	for i := range n {
+		r.send(t, message(fmt.Sprint("t", i), "exit 0"), 0)
+	}
+	for ended := 0; ended < n; {
+		report := r.next(t)
+		if report.Kind != operation.ReportFinished {
+			continue
+		}
+		if ended++; report.Result.Err != nil {
+			t.Errorf("%s: %s", report.Task, report.Result.Err.Message)
+		}
+	}
+}
+
 func TestOverNATS(t *testing.T) {
 	t.Parallel()
 	b, err := natsbus.Open(t.Context(), natsbus.Options{StoreDir: t.TempDir()})
