@@ -124,8 +124,29 @@ func (p *parser) dataCycle(name string) bool {
 	if loop == nil {
 		return false
 	}
-	p.circular(loop, types)
+	p.circular(p.dataLoop(loop, types), types)
 	return true
+}
+
+// dataLoop names the elements of a loop of data types as the reference does:
+// through the property, its default and its type.
+func (p *parser) dataLoop(loop []string, types *node) []string {
+	var out []string
+	for i, t := range loop {
+		to := loop[(i+1)%len(loop)]
+		n := types.Get(t)
+		via := ""
+		for _, q := range pairsOf(n.Get("properties")) {
+			if q.Value.Get("type").Text() == to {
+				via = q.Key.Text()
+			}
+		}
+		if via == "" || n.Get("derived_from").Text() == to {
+			return loop
+		}
+		out = append(out, "properties", via, "default", "type", to)
+	}
+	return out
 }
 
 // circular records a circular dependency once for all its members.

@@ -99,7 +99,7 @@ func (p *parser) itemType(at place, pr *property, into *string, _ string) {
 		e := diag.Coded(diag.Logic, 217, fmt.Sprintf("Illegal item_type '%s'", t))
 		e.Diag = &diag.D{Summary: "Unknown item type", Detail: fmt.Sprintf("%q is no built-in type; items of lists must be of one.", t),
 			Fix: diag.DidYouMean(t, p.typeNames())}
-		p.fail(at, e)
+		p.fail(f, e)
 		return
 	case pr.typ != "list":
 		typ := pr.typ

@@ -264,9 +264,10 @@ func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation])
 			if !ok || !isMap || !hasInputs || o.Plugin == "" || in.Len() == 0 {
 				continue
 			}
+			script := o.Inputs.Has(scriptPath) && !in.Has(scriptPath) || o.Inputs.Has(scriptSource) && !in.Has(scriptSource)
 			evaluated := in.Clone()
-			for k := range in.All() {
-				if v, ok := o.Inputs.Get(k); ok {
+			for k, given := range in.All() {
+				if v, ok := o.Inputs.Get(k); ok && !(script && functionOf(given)) {
 					evaluated.Set(k, v)
 				}
 			}

@@ -134,7 +134,7 @@ func (r *Run) remoteFinished(in Finished) {
 		r.finish(i, model.TaskSucceeded)
 		detail := ""
 		if len(in.Result) > 0 && !bytes.Equal(bytes.TrimSpace(in.Result), []byte("null")) {
-			detail = " - " + pyString(in.Result)
+			detail = " - " + textOfJSON(in.Result)
 		}
 		r.emit(i, model.EventTaskSucceeded, "succeeded", detail)
 	case in.Err.Known == model.ErrorRetry:

@@ -119,8 +119,8 @@ type Finished struct {
 // Due says that the time of an earlier Effects.Wake has come. Early or repeated calls are harmless.
 type Due struct{}
 
-// Cancel asks the graph to stop: no new task starts. With Force the run ends at once, otherwise when nothing that must
-// be awaited is left.
+// Cancel ends the graph at once, with or without Force: no new task starts, and operations that run go on on their own
+// (workflows, section 6).
 type Cancel struct{ Force bool }
 
 func (Begin) input()    {}

@@ -92,8 +92,8 @@ func readDrift(i *model.NodeInstance) driftState {
 		if !ok {
 			return false
 		}
-		d.failed = d.failed || !truthyValue(rec["ok"])
-		isDrifted := truthyValue(rec["result"]) && truthyValue(rec["ok"])
+		d.failed = d.failed || !isTruthy(rec["ok"])
+		isDrifted := isTruthy(rec["result"]) && isTruthy(rec["ok"])
 		d.any = d.any || isDrifted
 		return isDrifted
 	}
@@ -194,7 +194,7 @@ func (b *builder) updateInstance(i *model.NodeInstance, execution model.Executio
 func isRelationDrifted(i *model.NodeInstance, key string, other model.InstanceID) bool {
 	all, _ := asDocument(i.SystemProperties[key])
 	rec, _ := asDocument(all[string(other)])
-	return truthyValue(rec["result"])
+	return isTruthy(rec["result"])
 }
 
 func (u *updating) reinstallDown() (*Phase, error) {

@@ -311,7 +311,7 @@ func shapeEnvironment(name string, args any) *diag.Error {
 		return validation(fmt.Sprintf("`%s` function: `%s` function arguments can't be list with only one item; only string or list with more than one item are accepted. Instead, it is a %s with the value: %s.",
 			name, name, class(args), value.Text(args)))
 	}
-	return validation(fmt.Sprintf("`%s` function: `%s` function argument should be a string or list with more than one item. Instead, it is a %s with the value: %s.",
+	return validation(fmt.Sprintf("`%s` function: `%s` function argument should be a string or list with more than one item are accepted. Instead, it is a %s with the value: %s.",
 		name, name, class(args), value.Text(args)))
 }
 

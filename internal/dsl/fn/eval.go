@@ -160,7 +160,7 @@ func same(a, b any) bool {
 }
 
 func limit(depth int, path string) error {
-	if depth <= Limit {
+	if depth < Limit {
 		return nil
 	}
 	e := diag.New(diag.RecursionLimit, fmt.Sprintf(

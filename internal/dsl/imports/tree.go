@@ -332,7 +332,7 @@ func MainVersion(root *yamltree.Node) (Version, *diag.Error) {
 	p := yamltree.Place{}.Key(root, secVersion)
 	n := p.Value
 	if n.IsNull() {
-		p.At, p.Path, p.Value = root, secVersion, n
+		p.Path = secVersion
 		e := diag.Coded(diag.Logic, 27, "tosca_definitions_version field must appear in the main blueprint file")
 		e.Diag = &diag.D{Summary: "DSL version missing",
 			Detail: "The main file must say which version of the language it is written in.",
