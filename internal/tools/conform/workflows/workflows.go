@@ -138,8 +138,12 @@ func (w *world) checkStep(s *step, wf model.Workflow) []string {
 	}
 	if u := s.Expect.Update; u != nil {
 		for _, b := range s.Before {
-			if got := w.updates[b.ID].state; got != u.State {
-				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, got))
+			state := w.updates[b.ID].state
+			if got.status != "terminated" {
+				state = "failed"
+			}
+			if state != u.State {
+				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, state))
 			}
 		}
 	}
