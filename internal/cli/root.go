@@ -52,8 +52,6 @@ type Options struct {
 	// Validate checks blueprints, writes its findings to stdout and returns how many problems there are; nil leaves
 	// blueprints validate out.
 	Validate func(ctx context.Context, v Validation, stdout io.Writer) (problems int, err error)
-	// DecodeYAML reads a YAML mapping; nil means that only JSON is read.
-	DecodeYAML func(data []byte) (map[string]any, error)
 }
 
 // CLI is the command line.

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,20 +47,6 @@ func testOptions() Options {
 				return 2, nil
 			}
 			return 0, nil
-		},
-		DecodeYAML: func(data []byte) (map[string]any, error) {
-			m := map[string]any{}
-			if json.Unmarshal(data, &m) == nil {
-				return m, nil
-			}
-			for line := range strings.Lines(string(data)) {
-				key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-				if !ok {
-					return nil, errors.New("not a mapping")
-				}
-				m[key] = value
-			}
-			return m, nil
 		},
 	}
 }

@@ -94,6 +94,15 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// As returns a client of the same manager that calls in the tenant with the token of an execution. It shares the
+// connections of c, which must stay open longer.
+func (c *Client) As(tenant model.TenantName, executionToken string) *Client {
+	other := *c
+	other.owned = nil
+	other.header = headers(Config{Tenant: tenant, ExecutionToken: executionToken})
+	return &other
+}
+
 func headers(cfg Config) http.Header {
 	h := http.Header{}
 	if cfg.Tenant != "" {
@@ -159,9 +168,13 @@ type stream struct {
 
 // call sends r within the client's timeout and decodes the answer into out, which may be nil.
 func (c *Client) call(ctx context.Context, r request, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.exchange(ctx, r, out)
+	err := c.exchange(bounded, r, out)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return &Unreachable{URL: c.URL(), Err: fmt.Errorf("no answer to %s %s within %s", r.method, r.path, c.timeout)}
+	}
+	return err
 }
 
 // exchange is call without a time limit of its own.

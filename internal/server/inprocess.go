@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"io"
 	"net/http"
 
@@ -13,18 +12,14 @@ import (
 )
 
 // managerFor gives each task the manager as seen with the token of its execution.
-func managerFor(handler http.Handler) func(*operation.Message) agent.Manager {
-	transport := inProcess{handler}
-	return func(m *operation.Message) agent.Manager {
-		c, err := client.New(client.Config{
-			URL: "http://manager.invalid", Tenant: model.TenantName(m.Context.Tenant.Name), ExecutionToken: m.Context.ExecutionToken,
-			Transport: transport,
-		})
-		if err != nil {
-			return unreachable{err: err}
-		}
-		return remote.New(c)
+func managerFor(handler http.Handler) (func(*operation.Message) agent.Manager, error) {
+	c, err := client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
+	if err != nil {
+		return nil, err
 	}
+	return func(m *operation.Message) agent.Manager {
+		return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
+	}, nil
 }
 
 // inProcess carries requests of the executor beside the manager straight to the handler: the same routes, credentials

@@ -64,6 +64,9 @@ type manager struct {
 // and why, or which part failed.
 func Run(ctx context.Context, o Options) (err error) {
 	m := &manager{Options: o, clock: clock.Real{}}
+	if o.Config.Store != "" || o.Config.Blob != "" {
+		return errors.New("this manager keeps its state and files in its data directory only; leave the settings store and blob empty")
+	}
 	if m.dir, err = openDataDir(o.Config.DataDir); err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.store.Close()) }()
-	if m.bus, err = natsbus.Open(ctx, natsbus.Options{StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log}); err != nil {
+	if m.bus, err = natsbus.Open(ctx, natsbus.Options{URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log}); err != nil {
 		return err
 	}
 	defer m.bus.Close()
@@ -94,7 +97,7 @@ func (m *manager) build(ctx context.Context) error {
 	}
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
-		Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
+		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
 	})
 	if err := m.bootstrap(ctx); err != nil {
 		return err
@@ -116,16 +119,15 @@ func (m *manager) build(ctx context.Context) error {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	m.agent = agent.New(m.executor(handler))
-	return nil
-}
-
-// executor configures the agent that runs beside the manager.
-func (m *manager) executor(handler http.Handler) agent.Options {
-	return agent.Options{
-		Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: managerFor(handler),
+	reach, err := managerFor(handler)
+	if err != nil {
+		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
+	m.agent = agent.New(agent.Options{
+		Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
+	})
+	return nil
 }
 
 // bootstrap creates the administrator on the first start; the password goes to a file that only the owner reads, and to

@@ -103,10 +103,8 @@ func (r *run) recordBlueprints(combined *yamltree.Node) {
 	seen := map[string]bool{}
 	for ns, id := range r.blueprints.All() {
 		mapping.Put(yamltree.New(ns, nil), yamltree.New(id, nil))
-		if !seen[id] {
-			seen[id] = true
-			list.Items = append(list.Items, yamltree.New(id, nil))
-		}
+		seen[id] = true
+		list.Items = append(list.Items, yamltree.New(id, nil))
 	}
 	if old := combined.Get(secNamespaces); old.IsMap() {
 		for _, p := range old.Pairs {
@@ -135,7 +133,7 @@ type queued struct {
 // collect fetches all imported files in breadth-first order.
 func (r *run) collect(ctx context.Context, root *yamltree.Node, location string, main []entry) ([]imported, *diag.Error) {
 	var out []imported
-	seen := map[string]*imported{}
+	seen := map[string]*imported{location + "\x00": {root: root, url: location}}
 	queue := []queued{{root: root, url: location, entries: main}}
 	for len(queue) > 0 {
 		q := queue[0]
@@ -334,7 +332,7 @@ func MainVersion(root *yamltree.Node) (Version, *diag.Error) {
 	p := yamltree.Place{}.Key(root, secVersion)
 	n := p.Value
 	if n.IsNull() {
-		p.At, p.Path, p.Value = root, secVersion, n
+		p.Path = secVersion
 		e := diag.Coded(diag.Logic, 27, "tosca_definitions_version field must appear in the main blueprint file")
 		e.Diag = &diag.D{Summary: "DSL version missing",
 			Detail: "The main file must say which version of the language it is written in.",

@@ -90,7 +90,7 @@ func open(ctx context.Context, path string, opt Options) (_ *Store, err error) {
 		}
 		conns = append(conns, r)
 	}
-	s := &Store{readers: newPool(conns[1:]), writer: newWriter(w, opt.MaxBatch)}
+	s := &Store{readers: newPool(conns[1:]), writer: newWriter(ctx, w, opt.MaxBatch)}
 	s.close = sync.OnceValue(func() error { return errors.Join(s.readers.close(), s.writer.close()) })
 	return s, nil
 }
