@@ -260,6 +260,10 @@ func (r *Run) emit(i int32, kind model.EventType, verb, detail string) {
 
 func (r *Run) event(e Event) {
 	e.States = len(r.out.States)
+	if r.out.Events == nil {
+		// Most steps report the end of one operation and the sending of the next.
+		r.out.Events = make([]Event, 0, 3)
+	}
 	r.out.Events = append(r.out.Events, e)
 }
 
