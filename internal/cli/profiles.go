@@ -24,7 +24,7 @@ func (a *app) profilesCommand() *cobra.Command {
 
 // profileFlags are the fields of a profile as options.
 type profileFlags struct {
-	username, password, token, tenant, certificate string
+	username, password, token, certificate string
 	skipCheck                                      bool
 }
 
