@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,12 +29,17 @@ import (
 	"github.com/reifyhq/reify/internal/script/ctxcmd"
 )
 
+// asAgent makes the test program the agent.
+const asAgent = "REIFY_AGENT_UNDER_TEST"
+
 var update = flag.Bool("update", false, "rewrite dependencies.txt")
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == ctxcmd.Name {
+	if filepath.Base(os.Args[0]) == ctxcmd.Name || os.Getenv(asAgent) != "" {
 		main()
 	}
+	// A program under the race detector sleeps a second at its end, and ctx is this program.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	goleak.VerifyTestMain(m)
 }
 
@@ -94,9 +101,16 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
-// TestHostAgent runs a script on an agent that reaches broker and manager over the network.
-func TestHostAgent(t *testing.T) {
-	t.Parallel()
+// world is what a host agent reaches over the network: a broker and a manager.
+type world struct {
+	bus     *natsbus.Bus
+	broker  string
+	manager string
+	reports chan *operation.Report
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
 	broker, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
 	})
@@ -108,35 +122,58 @@ func TestHostAgent(t *testing.T) {
 		broker.Shutdown()
 		broker.WaitForShutdown()
 	})
-	manager := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Execution-Token") != "token" || r.Header.Get("Tenant") != "t" {
-			w.WriteHeader(http.StatusUnauthorized)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		switch {
-		case strings.HasPrefix(r.URL.Path, "/api/v3.1/executions/"):
-			io.WriteString(w, `{"id":"exec","status":"started"}`)
-		case strings.HasSuffix(r.URL.Path, "/events"):
-			w.WriteHeader(http.StatusNoContent)
-		default:
-			w.WriteHeader(http.StatusNotFound)
-			io.WriteString(w, `{"message":"no","error_code":"not_found_error"}`)
-		}
-	}))
+	manager := httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(manager.Close)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan int, 1)
-	go func() {
-		done <- run(ctx, []string{
-			"run", "--name=vm_1", "--tenant=t", "--bus=" + broker.ClientURL(), "--manager=" + manager.URL, "--work-dir=" + t.TempDir(),
-		}, os.Getenv, io.Discard, io.Discard)
-	}()
-	b, err := natsbus.Open(ctx, natsbus.Options{URL: broker.ClientURL()})
-	if err != nil {
+	w := &world{broker: broker.ClientURL(), manager: manager.URL, reports: make(chan *operation.Report, 100)}
+	if w.bus, err = natsbus.Open(t.Context(), natsbus.Options{URL: w.broker}); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- w.bus.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{}, func(_ context.Context, m bus.Message) error {
+			report, err := operation.DecodeReport(m.Data)
+			if err == nil {
+				w.reports <- report
+			}
+			return err
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		w.bus.Close()
+	})
+	return w
+}
+
+// answer is a manager that knows one execution and nothing else.
+func answer(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.Header.Get("Execution-Token") != "token" || r.Header.Get("Tenant") != "t":
+		w.WriteHeader(http.StatusUnauthorized)
+	case strings.HasPrefix(r.URL.Path, "/api/v3.1/executions/"):
+		io.WriteString(w, `{"id":"exec","status":"started"}`)
+	case strings.HasSuffix(r.URL.Path, "/events"):
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, `{"message":"no","error_code":"not_found_error"}`)
+	}
+}
+
+func (w *world) args(workDir string) []string {
+	return []string{"run", "--name=vm_1", "--tenant=t", "--bus=" + w.broker, "--manager=" + w.manager, "--work-dir=" + workDir}
+}
+
+// send sends the same attempt of a task each time; without an id the broker takes it for a new message.
+func (w *world) send(t *testing.T, id, body string) {
+	t.Helper()
 	message := &operation.Message{
-		ID: "task", Kwargs: model.Document{"script_source": "#!/bin/sh\nctx returns $AGENT_NAME"},
+		ID: "task", Kwargs: model.Document{"script_source": "#!/bin/bash\n" + body},
 		Context: operation.Context{
 			TaskID: "task", TaskName: script.Function, ExecutionID: "exec", ExecutionToken: "token", Tenant: operation.Tenant{Name: "t"},
 		},
@@ -145,42 +182,99 @@ func TestHostAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := operation.AgentAddress("t", "vm_1").TaskQueue()
-	if err := b.Send(ctx, queue, operation.DispatchID("exec", "task", 0), data); err != nil {
+	if err := w.bus.Send(t.Context(), operation.AgentAddress("t", "vm_1").TaskQueue(), id, data); err != nil {
 		t.Fatal(err)
 	}
-	reports := make(chan *operation.Report, 10)
-	receiving := make(chan error, 1)
-	go func() {
-		receiving <- b.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{}, func(_ context.Context, m bus.Message) error {
-			report, err := operation.DecodeReport(m.Data)
-			if err == nil {
-				reports <- report
-			}
-			return err
-		})
-	}()
+}
+
+// result waits for the end of the task.
+func (w *world) result(t *testing.T) string {
+	t.Helper()
 	for deadline := time.After(20 * time.Second); ; {
 		select {
-		case report := <-reports:
-			if report.Kind != operation.ReportFinished {
-				continue
-			}
-			if got, _ := json.Marshal(report.Result); string(got) != `{"ok":true,"result":"vm_1"}` {
-				t.Errorf("result %s", got)
+		case report := <-w.reports:
+			if report.Kind == operation.ReportFinished {
+				data, _ := json.Marshal(report.Result)
+				return string(data)
 			}
 		case <-deadline:
-			t.Error("no report came")
+			t.Fatal("no report came")
 		}
-		break
+	}
+}
+
+// TestHostAgent runs a script on an agent that reaches broker and manager over the network.
+func TestHostAgent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan int, 1)
+	go func() { done <- run(ctx, w.args(t.TempDir()), os.Getenv, io.Discard, io.Discard) }()
+	w.send(t, operation.DispatchID("exec", "task", 0), "ctx returns $AGENT_NAME")
+	if got := w.result(t); got != `{"ok":true,"result":"vm_1"}` {
+		t.Errorf("result %s", got)
 	}
 	cancel()
-	if err := <-receiving; err != nil {
-		t.Error(err)
-	}
-	b.Close()
 	if code := <-done; code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestKilledAgent kills an agent in the middle of a script: its successor ends what is left and runs the script again.
+func TestKilledAgent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	pidFile := filepath.Join(dir, "pid")
+	body := `if [ "$(ctx resume)" = True ]; then ctx returns resumed; exit 0; fi
+echo $$ > ` + pidFile + `.new; mv ` + pidFile + `.new ` + pidFile + `; exec >/dev/null 2>&1; while true; do sleep 0.1; done`
+	agent := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0], w.args(dir)...)
+		cmd.Env = append(os.Environ(), asAgent+"=1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	first := agent()
+	w.send(t, operation.DispatchID("exec", "task", 0), body)
+	var pid int
+	waitFor(t, "start", func() bool {
+		data, err := os.ReadFile(pidFile)
+		_, scanErr := fmt.Sscan(string(data), &pid)
+		return err == nil && scanErr == nil
+	})
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	if syscall.Kill(pid, 0) != nil {
+		t.Fatal("the script died with its agent")
+	}
+	second := agent()
+	waitFor(t, "the end of the leftover script", func() bool { return syscall.Kill(-pid, 0) != nil })
+	// What a reconciler does sooner or later; the broker alone would wait for its AckWait.
+	w.send(t, "", body)
+	if got := w.result(t); got != `{"ok":true,"result":"resumed"}` {
+		t.Errorf("result %s", got)
+	}
+	if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Wait(); err != nil {
+		t.Errorf("agent ended with %v", err)
+	}
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s did not come true", what)
+		}
+		timer := time.NewTimer(10 * time.Millisecond)
+		<-timer.C
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/reifyhq/reify/internal/cli"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/obs"
 	"github.com/reifyhq/reify/internal/server"
@@ -24,7 +25,7 @@ func runServer(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return config.Usage(stdout)
 	}
 	if err != nil {
-		return err
+		return cli.Usage(err)
 	}
 	log, _, err := obs.NewLogger(stderr, obs.Options{Level: c.Log.Level, Format: c.Log.Format})
 	if err != nil {
@@ -69,7 +70,7 @@ func showConfig(_ context.Context, args []string, stdout, _ io.Writer) error {
 		return config.Usage(stdout)
 	}
 	if err != nil {
-		return err
+		return cli.Usage(err)
 	}
 	if !origin {
 		origins = nil

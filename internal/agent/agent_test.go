@@ -368,6 +368,27 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestManyScripts would see "text file busy" if a script could be forked away while another is being written.
+func TestManyScripts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	r.options.Slots = agent.DefaultSlots
+	r.start(t)
+	const n = 150
+	for i := range n {
+		r.send(t, message(fmt.Sprint("t", i), "exit 0"), 0)
+	}
+	for ended := 0; ended < n; {
+		report := r.next(t)
+		if report.Kind != operation.ReportFinished {
+			continue
+		}
+		if ended++; report.Result.Err != nil {
+			t.Errorf("%s: %s", report.Task, report.Result.Err.Message)
+		}
+	}
+}
+
 func TestOverNATS(t *testing.T) {
 	t.Parallel()
 	b, err := natsbus.Open(t.Context(), natsbus.Options{StoreDir: t.TempDir()})
@@ -384,6 +405,27 @@ func TestOverNATS(t *testing.T) {
 		if report := r.next(t); report.Kind == operation.ReportFinished && value(*report.Result) != "ok" {
 			t.Errorf("%s: %s", report.Task, value(*report.Result))
 		}
+	}
+}
+
+// TestResultTooLarge proves that an operation with a result that no broker takes fails instead of being sent for ever.
+func TestResultTooLarge(t *testing.T) {
+	t.Parallel()
+	b, err := natsbus.Open(t.Context(), natsbus.Options{StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	r := newRig(t, b)
+	r.start(t)
+	r.send(t, message("t1", `head -c 9000000 /dev/zero | tr '\0' x > "$TMPDIR/big"
+python3 - "$TMPDIR/big" <<'EOS'
+import json, os, sys, urllib.request
+body = json.dumps({'args': ['returns', open(sys.argv[1]).read()]}).encode()
+urllib.request.urlopen(os.environ['CTX_SOCKET_URL'], body).read()
+EOS`), 0)
+	if got := value(r.finished(t, "t1")); !strings.HasPrefix(got, "error: The result of 9000") {
+		t.Errorf("got %.100s", got)
 	}
 }
 

@@ -196,22 +196,38 @@ func (a *Agent) finish(ctx context.Context, t *attempt, result operation.Result)
 	return a.report(ctx, t, operation.ReportFinished, result)
 }
 
-// report sends a report to the engine.
+// largeReport is the size in bytes from which a report that cannot be sent is taken to be too large for the broker.
+const largeReport = 512 << 10
+
+// report sends a report to the engine. A result that the broker does not take for its size fails the attempt: sending it
+// again and again would leave the execution waiting for ever.
 func (a *Agent) report(ctx context.Context, t *attempt, kind operation.ReportKind, result operation.Result) error {
 	r := &operation.Report{Kind: kind, Execution: t.execution, Task: t.task, Attempt: t.id, Executor: a.o.Name}
 	if kind == operation.ReportFinished {
 		r.Result = &result
 	}
+	size, err := a.send(ctx, t, r)
+	if err == nil || kind != operation.ReportFinished || size < largeReport || ctx.Err() != nil {
+		return err
+	}
+	failed := operation.Fail(operation.NonRecoverable("The result of %d bytes could not be sent to the manager: %v", size, err))
+	r.Result = &failed
+	_, err = a.send(ctx, t, r)
+	return err
+}
+
+// send sends a report and returns its size in bytes.
+func (a *Agent) send(ctx context.Context, t *attempt, r *operation.Report) (int, error) {
 	data, err := r.Encode()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	id := ""
 	if t.delivery > 0 {
 		id = r.MessageID(t.delivery)
 	}
 	if err := a.o.Bus.Send(ctx, operation.ResultsQueue, id, data); err != nil {
-		return fmt.Errorf("report attempt %s as %s: %w", t.id, kind, err)
+		return len(data), fmt.Errorf("report attempt %s as %s: %w", t.id, r.Kind, err)
 	}
-	return nil
+	return len(data), nil
 }

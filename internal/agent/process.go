@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -16,17 +18,22 @@ type process struct {
 	Boot  string `json:"boot"`
 }
 
-// describeProcess reads what identifies a running process.
+// describeProcess reads what identifies a running process. On a system without /proc only the number is known, and the
+// process is never recognised later.
 func describeProcess(pid int) (*process, error) {
-	start, err := startOf(pid)
-	if err != nil {
-		return nil, err
-	}
+	p := &process{PID: pid}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("identify boot: %w", err)
 	}
-	return &process{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
+	p.Boot = strings.TrimSpace(string(boot))
+	if p.Start, err = startOf(pid); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // startOf returns the start time of a process: field 22 of its stat, counted behind its name, which may hold anything.
@@ -46,5 +53,5 @@ func startOf(pid int) (string, error) {
 // same reports whether the process still runs.
 func (p process) same() bool {
 	now, err := describeProcess(p.PID)
-	return err == nil && *now == p
+	return err == nil && p.Start != "" && *now == p
 }

@@ -66,10 +66,10 @@ func (a *app) uninstallCommand() *cobra.Command {
 				p.Parameters["recursive"] = true
 			}
 			x, err := a.start(ctx, c, p, s.follow)
-			if err != nil || !x.Status.Ended() {
-				return a.report(x, err)
+			if err := a.report(x, err); err != nil || !x.Status.Ended() {
+				return err
 			}
-			return a.report(x, a.remove(ctx, c, p.Deployment, client.DeleteParams{Force: s.force, Recursive: recursive}))
+			return a.remove(ctx, c, p.Deployment, client.DeleteParams{Force: s.force, Recursive: recursive})
 		}))
 	s.register(cmd)
 	flags := cmd.Flags()

@@ -218,7 +218,12 @@ func program(use, short string, run Program, a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " [OPTIONS]", Short: short, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return run(cmd.Context(), args, a.Stdout, a.Stderr)
+			err := run(cmd.Context(), args, a.Stdout, a.Stderr)
+			var usage *usageError
+			if errors.As(err, &usage) {
+				usage.command = cmd.CommandPath()
+			}
+			return err
 		},
 	}
 }

@@ -246,8 +246,8 @@ func (r *Run) failParent(i int32) {
 	}
 	p := &r.nodes[parent]
 	if p.failed == none && !p.task.State.Ended() {
-		p.failed = i
-		p.task.Parameters.Error = r.nodes[r.culprit(i)].task.Parameters.Error
+		p.failed = r.passedOn(i)
+		p.task.Parameters.Error = r.nodes[p.failed].task.Parameters.Error
 		r.finish(parent, model.TaskFailed)
 	}
 }

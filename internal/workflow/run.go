@@ -16,7 +16,7 @@ type RunOptions struct {
 	// NewTaskID returns a fresh id for a retry on every call.
 	NewTaskID func() model.TaskID
 	// Resume is set when a user resumed the execution, whose failed tasks were reset before: installations that were
-	// interrupted are cleaned up first.
+	// interrupted are cleaned up first. It may stay set for the rest of the execution.
 	Resume bool
 }
 
@@ -211,10 +211,19 @@ func (r *Run) end(cancelled bool) {
 	}
 }
 
-// culprit is the task whose failure made task i fail: of a subgraph its first failed member.
+// culprit is the task whose failure is reported for task i: of a subgraph the member that failed it (workflows, section 3).
 func (r *Run) culprit(i int32) int32 {
-	for r.nodes[i].failed != none {
-		i = r.nodes[i].failed
+	if f := r.nodes[i].failed; f != none {
+		return f
+	}
+	return i
+}
+
+// passedOn is the task that a containing subgraph gets to know as failed: relationship and life cycle subgraphs pass the
+// culprit on, others stand for themselves.
+func (r *Run) passedOn(i int32) int32 {
+	if h := r.nodes[i].task.Parameters.OnFailure; h != nil && (h.Kind == onRelationships || h.Kind == onLifecycle) {
+		return r.culprit(i)
 	}
 	return i
 }
@@ -251,6 +260,10 @@ func (r *Run) emit(i int32, kind model.EventType, verb, detail string) {
 
 func (r *Run) event(e Event) {
 	e.States = len(r.out.States)
+	if r.out.Events == nil {
+		// Most steps report the end of one operation and the sending of the next.
+		r.out.Events = make([]Event, 0, 3)
+	}
 	r.out.Events = append(r.out.Events, e)
 }
 

@@ -286,9 +286,11 @@ func (q scaleRequest) resolve(v *view) (scaleCursor, error) {
 	}
 	c.Target = current + q.delta
 	var problems string
-	if isGroup {
+	switch {
+	case len(q.include)+len(q.exclude) == 0:
+	case isGroup:
 		problems = q.groupProblems(v, c.Target)
-	} else {
+	default:
 		problems = q.nodeProblems(v, c)
 	}
 	if problems != "" {

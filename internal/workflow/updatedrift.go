@@ -161,13 +161,17 @@ func (u *updating) updateInstances() (*Phase, error) {
 		return nil, nil
 	}
 	return graphPhase(u.s, "update", "", func(b *builder) {
-		for _, i := range b.view.pick(u.ToUpdate) {
-			b.updateInstance(i, u.s.Execution)
+		instances := b.view.pick(u.ToUpdate)
+		subs := make(map[model.InstanceID]*model.Task, len(instances))
+		for _, i := range instances {
+			subs[i.ID] = b.updateInstance(i, u.s.Execution)
 		}
+		b.sourcesAfterTargets(subs, instances)
 	})
 }
 
-func (b *builder) updateInstance(i *model.NodeInstance, execution model.ExecutionID) {
+// updateInstance adds the subgraph that updates one instance in place.
+func (b *builder) updateInstance(i *model.NodeInstance, execution model.ExecutionID) *model.Task {
 	args := model.Document{"node_instance_id": string(i.ID), "execution_id": string(execution)}
 	sub := b.subgraph("update_"+string(i.ID), nil)
 	sub.Parameters.OnSuccess = &model.Handler{Kind: onUpdated, Args: args}
@@ -189,6 +193,7 @@ func (b *builder) updateInstance(i *model.NodeInstance, execution model.Executio
 		}
 	}
 	seq.add(b.event(i, "Node instance updated"))
+	return sub
 }
 
 func isRelationDrifted(i *model.NodeInstance, key string, other model.InstanceID) bool {

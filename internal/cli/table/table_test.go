@@ -28,7 +28,6 @@ func TestWrite(t *testing.T) {
 │ a      │ 1           │
 │ b [31m │ {"k":"<v>"} │
 └────────┴─────────────┘
-
 `
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s", got)

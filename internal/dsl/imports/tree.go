@@ -21,8 +21,6 @@ type Merged struct {
 	Version Version
 	// Base is the URL of the main file's directory, empty when unknown.
 	Base string
-	// Files are the texts that were read, by location, for diagnostics.
-	Files map[string][]byte
 }
 
 type run struct {
@@ -34,7 +32,13 @@ type run struct {
 	place      yamltree.Place
 	// blueprints maps full namespaces to imported blueprints, in order.
 	blueprints *value.Ordered[string]
-	files      map[string][]byte
+}
+
+// read tells the caller about a file.
+func (r *run) read(location string, text []byte) {
+	if r.in.OnFile != nil {
+		r.in.OnFile(location, text)
+	}
 }
 
 type entry struct {
@@ -42,6 +46,7 @@ type entry struct {
 	namespace  string
 	name       string
 	properties *yamltree.Node
+	at         *yamltree.Node
 }
 
 type imported struct {
@@ -58,26 +63,26 @@ func Load(in Input) (*yamltree.Node, *diag.Error) {
 
 // Merge reads all imports of a main document and merges them. isFunction tells
 // whether a value is an intrinsic function.
-func Merge(ctx context.Context, root *yamltree.Node, v Version, in Input, src Source, isFunction func(*yamltree.Node) bool) (*Merged, *diag.Error) {
-	r := &run{in: in, src: src, version: v, isFunction: isFunction, files: map[string][]byte{}}
+func Merge(ctx context.Context, root *yamltree.Node, v Version, in Input, src Source, isFunction func(*yamltree.Node) bool) (*Merged, diag.List) {
+	r := &run{in: in, src: src, version: v, isFunction: isFunction}
 	return r.all(ctx, root)
 }
 
-func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Error) {
+func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, diag.List) {
 	r.blueprints = &value.Ordered[string]{}
 	location := r.locate(r.in.Location)
-	r.files[r.in.Location] = r.in.Text
+	r.read(r.in.Location, r.in.Text)
 	if isBuiltInTypes(root) {
 		root = markBuiltIn(root)
 	}
 	r.place = yamltree.Place{}.Key(root, secImports)
 	main, e := r.entries(root, r.place, true)
 	if e != nil {
-		return nil, e
+		return nil, diag.List{e}
 	}
-	files, e := r.collect(ctx, root, location, main)
-	if e != nil {
-		return nil, r.place.Locate(e)
+	files, errs := r.collect(ctx, root, location, main)
+	if errs.HasErrors() {
+		return nil, errs
 	}
 	combined := root.Copy()
 	for i, p := range combined.Pairs {
@@ -87,12 +92,15 @@ func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Erro
 	}
 	for _, f := range files {
 		if e := r.merge(combined, f.root, f.ns, f.builtIn); e != nil {
-			return nil, r.place.Locate(e)
+			errs = append(errs, r.place.Locate(e))
 		}
+	}
+	if errs.HasErrors() {
+		return nil, errs
 	}
 	r.recordBlueprints(combined)
 	combined.Remove(secImports)
-	return &Merged{Root: combined, Version: r.version, Base: baseOf(location), Files: r.files}, nil
+	return &Merged{Root: combined, Version: r.version, Base: baseOf(location)}, nil
 }
 
 func (r *run) recordBlueprints(combined *yamltree.Node) {
@@ -130,9 +138,11 @@ type queued struct {
 	entries []entry
 }
 
-// collect fetches all imported files in breadth-first order.
-func (r *run) collect(ctx context.Context, root *yamltree.Node, location string, main []entry) ([]imported, *diag.Error) {
+// collect fetches all imported files in breadth-first order. A file that
+// cannot be read is recorded, and the others are still looked at.
+func (r *run) collect(ctx context.Context, root *yamltree.Node, location string, main []entry) ([]imported, diag.List) {
 	var out []imported
+	var errs diag.List
 	seen := map[string]*imported{location + "\x00": {root: root, url: location}}
 	queue := []queued{{root: root, url: location, entries: main}}
 	for len(queue) > 0 {
@@ -140,22 +150,23 @@ func (r *run) collect(ctx context.Context, root *yamltree.Node, location string,
 		queue = queue[1:]
 		for _, en := range q.entries {
 			if err := ctx.Err(); err != nil {
-				return nil, diag.New(diag.RuntimeError, err.Error())
+				return nil, append(errs, diag.New(diag.RuntimeError, err.Error()))
 			}
 			f, more, e := r.one(ctx, q, en, seen)
 			if e != nil {
-				return nil, e
+				errs = append(errs, r.place.Locate(yamltree.Aim(e, en.at)))
+				continue
 			}
 			if f == nil {
 				continue
 			}
 			if out = append(out, *f); len(out) > maxFiles {
-				return nil, diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: more than %d files are imported", maxFiles))
+				return nil, append(errs, diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: more than %d files are imported", maxFiles)))
 			}
 			queue = append(queue, queued{root: f.root, url: f.url, ns: f.ns, entries: more})
 		}
 	}
-	return out, nil
+	return out, errs
 }
 
 // one fetches what an entry names, unless it was seen before.
@@ -272,7 +283,7 @@ func (r *run) load(ctx context.Context, en entry, f Fetched, u string) (*yamltre
 	if file, ok := builtin.Find(u); ok && !r.in.NoBuiltInTypes && f.Text == nil {
 		return builtInTree(file)
 	}
-	r.files[u] = f.Text
+	r.read(u, f.Text)
 	root, e := yamltree.Load(f.Text, u, fmt.Sprintf("Failed to parse import '%s'(via '%s')", en.written, u))
 	if e != nil {
 		return nil, e
@@ -306,6 +317,7 @@ func (r *run) importedBlueprint(ctx context.Context, in Input) (*yamltree.Node, 
 		return nil, diag.Coded(diag.Logic, 13, "Import failed: blueprints import each other without end")
 	}
 	in.NoVersionCheck, in.NoFunctionValidation, in.NoInputDefaultsCheck = true, true, true
+	in.OnFile = r.in.OnFile
 	in.NoBuiltInTypes, in.WorkingDirectory = r.in.NoBuiltInTypes, r.in.WorkingDirectory
 	root, e := Load(in)
 	if e != nil {
@@ -315,10 +327,10 @@ func (r *run) importedBlueprint(ctx context.Context, in Input) (*yamltree.Node, 
 	if e != nil {
 		return nil, e
 	}
-	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, files: r.files, depth: r.depth + 1}
-	m, e := sub.all(ctx, root)
-	if e != nil {
-		return nil, e
+	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, depth: r.depth + 1}
+	m, errs := sub.all(ctx, root)
+	if errs.HasErrors() {
+		return nil, errs.First()
 	}
 	return m.Root, nil
 }
@@ -331,7 +343,7 @@ func MainVersion(root *yamltree.Node) (Version, *diag.Error) {
 	}
 	p := yamltree.Place{}.Key(root, secVersion)
 	n := p.Value
-	if n.IsNull() {
+	if s, ok := n.Str(); n.IsNull() || ok && s == "" {
 		p.Path = secVersion
 		e := diag.Coded(diag.Logic, 27, "tosca_definitions_version field must appear in the main blueprint file")
 		e.Diag = &diag.D{Summary: "DSL version missing",

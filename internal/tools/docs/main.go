@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reifyhq/reify/internal/cli"
 	"github.com/reifyhq/reify/internal/config"
 )
 
@@ -17,6 +18,7 @@ var documents = []struct {
 	write func(io.Writer) error
 }{
 	{"docs/configuration.md", config.Markdown},
+	{"docs/cli-reference.md", cli.Reference},
 }
 
 func main() {

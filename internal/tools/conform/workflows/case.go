@@ -95,7 +95,7 @@ func (r record) key() string {
 		}
 		plain[k] = v
 	}
-	raw, err := json.Marshal(plain)
+	raw, err := model.EncodeJSON(plain)
 	if err != nil {
 		return err.Error()
 	}

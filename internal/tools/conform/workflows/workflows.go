@@ -10,11 +10,12 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 )
 
-// Run replays the cases of a directory: DIR [--verbose] [--id ID]. It returns an error when a case fails.
+// Run replays the cases of a directory: DIR [--verbose] [--records] [--id ID]. It returns an error when a case fails.
 func Run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("workflows", flag.ContinueOnError)
 	flags.SetOutput(out)
 	isVerbose := flags.Bool("verbose", false, "print every problem of a failing case")
+	isPrint := flags.Bool("records", false, "print the records of every step")
 	id := flags.String("id", "", "replay only the case with this id")
 	var dirs []string
 	for len(args) > 0 {
@@ -27,7 +28,7 @@ func Run(args []string, out io.Writer) error {
 		}
 	}
 	if len(dirs) != 1 {
-		return fmt.Errorf("usage: conform workflows DIR [--verbose] [--id ID]")
+		return fmt.Errorf("usage: conform workflows DIR [--verbose] [--records] [--id ID]")
 	}
 	cases, err := loadCases(dirs[0])
 	if err != nil {
@@ -38,7 +39,11 @@ func Run(args []string, out io.Writer) error {
 		if *id != "" && c.ID != *id {
 			continue
 		}
-		problems := replayCase(c)
+		var show io.Writer
+		if *isPrint {
+			show = out
+		}
+		problems := replayCase(c, show)
 		if len(problems) == 0 {
 			passed++
 			continue
@@ -63,8 +68,8 @@ func Run(args []string, out io.Writer) error {
 	return nil
 }
 
-// replayCase runs all steps of a case and returns what differs.
-func replayCase(c *testCase) []string {
+// replayCase runs all steps of a case and returns what differs. The records go to show unless that is nil.
+func replayCase(c *testCase, show io.Writer) []string {
 	w, err := newWorld(c)
 	if err != nil {
 		return []string{err.Error()}
@@ -79,6 +84,13 @@ func replayCase(c *testCase) []string {
 		}
 		for _, p := range w.checkStep(s, w.bp.workflows[s.Workflow]) {
 			problems = append(problems, fmt.Sprintf("step %d %s: %s", n, s.Workflow, p))
+		}
+		if show == nil {
+			continue
+		}
+		fmt.Fprintf(show, "%s step %d %s\n", c.ID, n, s.Workflow)
+		for k, r := range w.records {
+			fmt.Fprintf(show, "%4d %s\n", k, r.key())
 		}
 	}
 	return problems
@@ -138,8 +150,12 @@ func (w *world) checkStep(s *step, wf model.Workflow) []string {
 	}
 	if u := s.Expect.Update; u != nil {
 		for _, b := range s.Before {
-			if got := w.updates[b.ID].state; got != u.State {
-				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, got))
+			state := w.updates[b.ID].state
+			if got.status != "terminated" {
+				state = "failed"
+			}
+			if state != u.State {
+				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, state))
 			}
 		}
 	}

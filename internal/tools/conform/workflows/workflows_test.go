@@ -19,7 +19,7 @@ func replayAll(t *testing.T, dir string) {
 	for _, c := range cases {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
-			problems := replayCase(c)
+			problems := replayCase(c, nil)
 			switch {
 			case deliberate[c.ID] && len(problems) == 0:
 				t.Error("the case is listed as a deliberate difference but does not differ")
