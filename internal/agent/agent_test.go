@@ -14,6 +14,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/agent"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
+	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
@@ -368,6 +369,36 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestRelief runs operations of which each waits for the next, with one slot.
+func TestRelief(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	c := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	r.options.Slots, r.options.Clock = 1, c
+	r.start(t)
+	dir := t.TempDir()
+	for i := range 3 {
+		r.send(t, message(fmt.Sprint("t", i), fmt.Sprintf("until [ -e %s/%d ]; do sleep 0.02; done; touch %s/%d", dir, i+1, dir, i)), 0)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "3"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := 0
+	waitFor(t, "the end of all three", func() bool {
+		if r.attempts() > ended {
+			c.Advance(30 * time.Second)
+		}
+		select {
+		case report := <-r.reports:
+			if report.Kind == operation.ReportFinished {
+				ended++
+			}
+		default:
+		}
+		return ended == 3
+	})
+}
+
 // TestManyScripts would see "text file busy" if a script could be forked away while another is being written.
 func TestManyScripts(t *testing.T) {
 	t.Parallel()
@@ -454,7 +485,23 @@ func BenchmarkNoop(b *testing.B) {
 
 func BenchmarkScript(b *testing.B) {
 	body := "ctx instance runtime-properties x 1; ctx node name >/dev/null; ctx logger info hello"
+	b.Run("no ctx call", func(b *testing.B) { benchmark(b, newRig(b, newMembus()), "script", "exit 0") })
 	b.Run("three ctx calls", func(b *testing.B) { benchmark(b, newRig(b, newMembus()), "script", body) })
+}
+
+func BenchmarkPython(b *testing.B) {
+	r := newRig(b, newMembus())
+	defer r.start(b)()
+	n := 0
+	for b.Loop() {
+		n++
+		m := message(fmt.Sprint("t", n), "")
+		m.Kwargs["script_source"] = "#!/usr/bin/env python3\nfrom cloudify import ctx\nctx.instance.runtime_properties['x'] = 1\nctx.logger.info('hello')"
+		r.send(b, m, 0)
+		if res := r.finished(b, m.ID); res.Err != nil {
+			b.Fatal(res.Err)
+		}
+	}
 }
 
 func benchmark(b *testing.B, r *rig, kind, body string) {
