@@ -253,15 +253,18 @@ func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
 // evaluatedInterfaces puts evaluated inputs of operations into the raw form of
 // interfaces too. Compat: the reference holds them only once.
 func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation]) *value.Map {
-	out := ifaces.Clone()
+	out := ifaces
 	for name, x := range ifaces.All() {
 		raw, _ := x.(*value.Map)
 		var list *value.Map
 		for op, y := range raw.All() {
-			o, ok := ops.Get(name + "." + op)
 			m, isMap := y.(*value.Map)
 			in, hasInputs := m.At("inputs").(*value.Map)
-			if !ok || !isMap || !hasInputs || o.Plugin == "" || in.Len() == 0 {
+			if !isMap || !hasInputs || in.Len() == 0 {
+				continue
+			}
+			o, ok := ops.Get(name + "." + op)
+			if !ok || o.Plugin == "" {
 				continue
 			}
 			script := o.Inputs.Has(scriptPath) && !in.Has(scriptPath) || o.Inputs.Has(scriptSource) && !in.Has(scriptSource)
@@ -278,9 +281,13 @@ func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation])
 			m.Set("inputs", evaluated)
 			list.Set(op, m)
 		}
-		if list != nil {
-			out.Set(name, list)
+		if list == nil {
+			continue
 		}
+		if out == ifaces {
+			out = ifaces.Clone()
+		}
+		out.Set(name, list)
 	}
 	return out
 }
