@@ -125,7 +125,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
 	m.agent = agent.New(agent.Options{
-		Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
+		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
 		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
 	})
 	return nil
