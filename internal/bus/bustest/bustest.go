@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds every wait of the suite.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Run runs the suite; open returns a fresh, empty bus that is closed by a cleanup of its test.
 func Run(t *testing.T, open func(t *testing.T) bus.Bus) {
