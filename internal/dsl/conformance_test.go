@@ -16,7 +16,7 @@ func runCases(t *testing.T, dir string) {
 	}
 	same, compared := 0, 0
 	for _, c := range cases {
-		r := dslcases.Run(c)
+		r := dslcases.Run(t.Context(), c)
 		if !r.OK {
 			t.Errorf("%s %s %s: %s", c.ID, c.Area, c.Op, r.Short)
 		}

@@ -28,10 +28,9 @@ func Prepare(ctx context.Context, p *Plan, in PrepareInput) (*DeploymentPlan, er
 	if err != nil {
 		return nil, err
 	}
-	declared := out.Inputs
 	out.Inputs = inputs
 	if !in.RuntimeOnlyEvaluation {
-		if err := evaluateHybrid(&out.Plan, declared, inputs); err != nil {
+		if err := evaluateHybrid(ctx, &out.Plan, inputs); err != nil {
 			return nil, err
 		}
 	}
@@ -222,14 +221,14 @@ func cast(s, typ string) any {
 }
 
 // evaluateHybrid replaces the functions which need nothing from the run.
-func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
+func evaluateHybrid(ctx context.Context, p *Plan, inputs *value.Map) error {
 	v := view(p)
 	v.HasInput, v.InputNames = inputs.Has, inputs.Keys
 	err := scanPlan(p, func(m *value.Map, at fn.Site) error {
 		for k, x := range m.All() {
 			site := at
 			site.Path = at.Path + "." + k
-			r, err := fn.Hybrid(x, site, v, inputs)
+			r, err := fn.Hybrid(ctx, x, site, v, inputs)
 			if err != nil {
 				return err
 			}
