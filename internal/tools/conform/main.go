@@ -36,7 +36,7 @@ func main() {
 	os.Exit(2)
 }
 
-func runWorkflows(args []string, stdout, stderr io.Writer) int {
+func runWorkflows(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := workflows.Run(args, stdout); err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return 1
