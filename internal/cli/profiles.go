@@ -25,7 +25,7 @@ func (a *app) profilesCommand() *cobra.Command {
 // profileFlags are the fields of a profile as options.
 type profileFlags struct {
 	username, password, token, certificate string
-	skipCheck                                      bool
+	skipCheck                              bool
 }
 
 func (f *profileFlags) register(cmd *cobra.Command) {
