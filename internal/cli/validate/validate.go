@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/dsl"
