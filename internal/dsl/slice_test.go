@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -176,4 +177,28 @@ nodes: {}
 	if first := errs.First(); !strings.HasPrefix(first.Message, "'nodes' is not in schema.") {
 		t.Errorf("first is %v", first)
 	}
+}
+
+// Built-in types and plans are shared by concurrent requests.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	src := memory{"/bp/scripts/create.sh": "", "/bp/scripts/start.py": ""}
+	in := Input{Text: []byte(strings.Replace(webBlueprint, "VERSION", "1_5", 1)), Location: "/bp/blueprint.yaml"}
+	shared, errs := Parse(context.Background(), in, src)
+	if errs.HasErrors() {
+		t.Fatal(errs.First())
+	}
+	inputs := value.MapOf("name", "shop")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, errs := Parse(context.Background(), in, src); errs.HasErrors() {
+				t.Error(errs.First())
+			}
+			if _, err := Prepare(context.Background(), shared, PrepareInput{Inputs: inputs, NewID: counter()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
