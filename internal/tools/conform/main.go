@@ -1,6 +1,5 @@
-// Command conform runs recorded conformance data against this implementation
-// and says what differs. Each kind of data is one subcommand in a file of its
-// own; this file only dispatches.
+// Command conform runs recorded conformance data against this implementation and says what differs. Each kind of data is
+// one subcommand; this file only dispatches.
 package main
 
 import (
@@ -8,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/reifyhq/reify/internal/tools/conform/workflows"
 )
 
 // subcommand runs one kind of data. It gives the exit code.
@@ -19,6 +20,7 @@ type subcommand struct {
 func main() {
 	commands := []subcommand{
 		{"dsl", runDSL},
+		{"workflows", runWorkflows},
 	}
 	if len(os.Args) > 1 {
 		for _, c := range commands {
@@ -32,4 +34,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "  "+c.name)
 	}
 	os.Exit(2)
+}
+
+func runWorkflows(_ context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := workflows.Run(args, stdout); err != nil {
+		fmt.Fprintln(stderr, "conform:", err)
+		return 1
+	}
+	return 0
 }

@@ -1,0 +1,110 @@
+// Package remote lets operations reach their manager over its REST API: it implements script.Manager on package client
+// with the token of the operation's execution.
+//
+// It translates and nothing else: no retries of its own, no caching, no batching. It is safe for concurrent use.
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/reifyhq/reify/internal/client"
+	"github.com/reifyhq/reify/internal/fault"
+	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/script"
+)
+
+// Manager is a manager seen through its API.
+type Manager struct{ c *client.Client }
+
+var _ script.Manager = (*Manager)(nil)
+
+// New returns the manager behind a client.
+func New(c *client.Client) *Manager { return &Manager{c: c} }
+
+// faultOf gives an error of the API the form that package script expects.
+func faultOf(err error) error {
+	var e *client.Error
+	if errors.As(err, &e) {
+		return fault.Wrap(err, e.Code, "%s", e.Message)
+	}
+	return err
+}
+
+// Node returns a node with its functions evaluated as seen from the instance self.
+func (m *Manager) Node(ctx context.Context, d model.DeploymentID, id model.NodeID, self model.InstanceID) (*model.Node, error) {
+	page, err := m.c.ListNodes(ctx, client.NodeQuery{Deployment: d, ID: id, Evaluate: true, Self: self})
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	if len(page.Items) == 0 {
+		return nil, fault.Missing("Node", string(id))
+	}
+	n := page.Items[0]
+	out := &model.Node{
+		ID: n.ID, Deployment: n.Deployment, Type: n.Type, TypeHierarchy: n.TypeHierarchy, HostID: n.HostID, Properties: n.Properties,
+		Number: n.Number, Planned: n.Planned, Deploy: n.Deploy, Min: n.Min, Max: n.Max,
+	}
+	for _, r := range n.Relationships {
+		out.Relationships = append(out.Relationships, model.NodeRelationship{
+			Type: r.Type, TargetID: r.TargetID, TypeHierarchy: r.TypeHierarchy, Properties: r.Properties,
+		})
+	}
+	return out, nil
+}
+
+// NodeInstance returns a node instance with its functions evaluated.
+func (m *Manager) NodeInstance(ctx context.Context, id model.InstanceID) (*model.NodeInstance, error) {
+	i, err := m.c.GetNodeInstance(ctx, id, true)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	return &model.NodeInstance{
+		ID: i.ID, Node: i.Node, Deployment: i.Deployment, HostID: i.HostID, Index: i.Index, State: i.State, Version: i.Version,
+		Relationships: i.Relationships, ScalingGroups: i.ScalingGroups, RuntimeProperties: i.RuntimeProperties,
+		SystemProperties: i.SystemProperties,
+	}, nil
+}
+
+// UpdateNodeInstance stores all runtime properties under the version and the state that were read.
+func (m *Manager) UpdateNodeInstance(ctx context.Context, id model.InstanceID, version int, properties model.Document,
+	state model.InstanceState,
+) error {
+	_, err := m.c.UpdateNodeInstance(ctx, id, client.InstanceUpdate{Version: version, State: &state, RuntimeProperties: properties}, false)
+	return faultOf(err)
+}
+
+// PostEvents stores logs and events.
+func (m *Manager) PostEvents(ctx context.Context, batch script.Batch) error {
+	return faultOf(m.c.Post(ctx, "events", batch))
+}
+
+// Evaluate returns the document with its intrinsic functions evaluated in the scope.
+func (m *Manager) Evaluate(ctx context.Context, d model.DeploymentID, scope script.Scope, document model.Document) (model.Document, error) {
+	in := client.EvaluateContext{Self: scope.Self, Source: scope.Source, Target: scope.Target}
+	out, err := m.c.Evaluate(ctx, d, in, document)
+	return out, faultOf(err)
+}
+
+// Download opens a file below /resources/.
+func (m *Manager) Download(ctx context.Context, path string) (io.ReadCloser, error) {
+	d, err := m.c.Resource(ctx, path)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	return d.Body, nil
+}
+
+// Get reads anything else.
+func (m *Manager) Get(ctx context.Context, path string) (json.RawMessage, error) {
+	raw, err := m.c.Get(ctx, path)
+	return raw, faultOf(err)
+}
+
+// ExecutionStatus returns the status of an execution.
+func (m *Manager) ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error) {
+	x, err := m.c.GetExecution(ctx, id, "status")
+	return x.Status, faultOf(err)
+}

@@ -1,0 +1,101 @@
+package v31
+
+import (
+	"net/http"
+
+	"github.com/reifyhq/reify/internal/api"
+	"github.com/reifyhq/reify/internal/service"
+)
+
+// healthy reports whether every part of the manager works.
+func (a *API) healthy() bool {
+	for _, ok := range a.info.Status() {
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *API) ok(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
+	if !a.healthy() {
+		api.WriteJSON(w, http.StatusInternalServerError, "FAIL")
+		return nil
+	}
+	api.WriteJSON(w, http.StatusOK, "OK")
+	return nil
+}
+
+func (a *API) version(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
+	if err := actor.Require("version_get"); err != nil {
+		return err
+	}
+	api.WriteJSON(w, http.StatusOK, api.Record{
+		{Name: "edition", Value: "community"}, {Name: "version", Value: a.info.Version}, {Name: "build", Value: nil},
+		{Name: "date", Value: api.Text(a.info.Date)}, {Name: "commit", Value: api.Text(a.info.Commit)},
+		{Name: "distribution", Value: nil}, {Name: "distro_release", Value: nil},
+	})
+	return nil
+}
+
+func (a *API) status(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
+	if err := actor.Require("status_get"); err != nil {
+		return err
+	}
+	services := map[string]api.Record{}
+	for name, ok := range a.info.Status() {
+		state := "Active"
+		if !ok {
+			state = "Inactive"
+		}
+		services[name] = api.Record{{Name: "status", Value: state}, {Name: "is_remote", Value: false},
+			{Name: "extra_info", Value: map[string]any{}}}
+	}
+	overall := "OK"
+	if !a.healthy() {
+		overall = "Fail"
+	}
+	api.WriteJSON(w, http.StatusOK, api.Record{{Name: "status", Value: overall}, {Name: "services", Value: services}})
+	return nil
+}
+
+func (a *API) self(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
+	if err := actor.Require("user_get_self"); err != nil {
+		return err
+	}
+	u := actor.User
+	api.WriteJSON(w, http.StatusOK, api.Record{
+		{Name: "username", Value: u.Name}, {Name: "tenants", Value: len(u.TenantRoles)}, {Name: "tenant_roles", Value: nil},
+		{Name: "groups", Value: 0}, {Name: "role", Value: u.Role}, {Name: "group_system_roles", Value: map[string]any{}},
+		{Name: "active", Value: u.Active}, {Name: "created_at", Value: api.Instant(u.CreatedAt)},
+		{Name: "first_login_at", Value: api.Instant(u.FirstLoginAt)}, {Name: "last_login_at", Value: api.Instant(u.LastLoginAt)},
+		{Name: "is_locked", Value: false}, {Name: "show_getting_started", Value: u.ShowGettingStarted}, {Name: "password_hash", Value: nil},
+	})
+	return nil
+}
+
+// listPlugins answers the envelope of a manager without uploaded plugins: built-in ones are never listed.
+func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.RequireTenant("plugin_list"); err != nil {
+		return err
+	}
+	l, err := api.ParseList(r, api.ListSpec{Blank: blankPlugin, Search: "package_name"})
+	if err != nil {
+		return err
+	}
+	return l.Write(w, nil, 0)
+}
+
+var blankPlugin = blank("id", "visibility", "archive_name", "distribution", "distribution_release", "distribution_version",
+	"excluded_wheels", "package_name", "package_source", "package_version", "supported_platform", "supported_py_versions",
+	"uploaded_at", "wheels", "title", "blueprint_labels", "labels", "resource_tags", "installation_state", "yaml_files_paths",
+	"yaml_url_path", "tenant_name", "created_by", "resource_availability", "private_resource", "file_server_path")
+
+// blank makes a record that knows its fields and nothing else.
+func blank(names ...string) api.Record {
+	r := make(api.Record, len(names))
+	for i, n := range names {
+		r[i].Name = n
+	}
+	return r
+}

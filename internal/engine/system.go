@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/store"
+	"github.com/reifyhq/reify/internal/workflow"
+)
+
+// errCancelled ends the context of a system workflow whose execution is being cancelled.
+var errCancelled = errors.New("the execution was cancelled")
+
+// runSystem runs a workflow of the manager itself and records its end. A cancel request cancels its context.
+func (r *runner) runSystem(ctx context.Context, sys SystemWorkflow) error {
+	if r.exec.Status.Cancelling() {
+		return r.finish(ctx, workflow.End{Cancelled: true})
+	}
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	done := make(chan error, 1)
+	job := Job{Execution: r.exec, Update: r.update}
+	go func() { done <- callSystem(work, sys, job) }()
+	for {
+		select {
+		case err := <-done:
+			return r.endSystem(ctx, work, err)
+		case <-r.poked:
+			if batch, err := r.cancelInput(ctx); err == nil && len(batch) > 0 {
+				stop(errCancelled)
+			}
+		case d := <-r.inbox:
+			d.done <- nil
+		}
+	}
+}
+
+// callSystem turns a panic of the workflow into its failure: one broken blueprint must not stop the manager.
+func callSystem(ctx context.Context, sys SystemWorkflow, job Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error in workflow %q: %v", job.Execution.Workflow, p)
+		}
+	}()
+	return sys(ctx, job)
+}
+
+func (r *runner) endSystem(ctx, work context.Context, err error) error {
+	switch {
+	case err == nil:
+		return r.finish(ctx, workflow.End{})
+	case errors.Is(context.Cause(work), errCancelled):
+		return r.finish(ctx, workflow.End{Cancelled: true})
+	case ctx.Err() != nil, errors.Is(err, store.ErrFenced):
+		return err
+	}
+	return r.finish(ctx, workflow.End{Failure: &workflow.Failure{
+		Message: err.Error(),
+		Causes:  []model.ErrorCause{{Message: err.Error(), Type: "NonRecoverableError"}},
+	}})
+}

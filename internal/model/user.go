@@ -1,0 +1,34 @@
+package model
+
+import "time"
+
+// User is somebody who may call the API.
+type User struct {
+	Name         UserName
+	PasswordHash string
+	// Role is the system role: sys_admin or default.
+	Role               string
+	Active             bool
+	CreatedAt          time.Time
+	FirstLoginAt       time.Time
+	LastLoginAt        time.Time
+	FailedLogins       int
+	LastFailedAt       time.Time
+	TenantRoles        map[TenantName]string
+	IsBootstrap        bool
+	ShowGettingStarted bool
+}
+
+// Token is an API token of a user. Only the hash of its secret is stored.
+type Token struct {
+	ID          TokenID
+	User        UserName
+	SecretHash  string
+	Description string
+	CreatedAt   time.Time
+	LastUsedAt  time.Time
+	ExpiresAt   time.Time
+}
+
+// Expired reports whether the token is past its expiry at now; a token without expiry never is.
+func (t *Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }

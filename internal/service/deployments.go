@@ -1,0 +1,400 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/reifyhq/reify/internal/fault"
+	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/store"
+)
+
+// NewDeployment is a request to create a deployment of an uploaded blueprint.
+type NewDeployment struct {
+	ID                    model.DeploymentID
+	Blueprint             model.BlueprintID
+	Inputs                model.Document
+	Visibility            model.Visibility
+	DisplayName           string
+	Labels                []model.Label
+	RuntimeOnlyEvaluation bool
+	SkipPluginsValidation bool
+	// Async answers before the deployment's environment is made.
+	Async bool
+}
+
+// CreateDeployment makes a deployment and starts create_deployment_environment, which makes its nodes and instances.
+// Unless Async is set it waits for that, and a failure is fault.DeploymentCreation with its reason (rest-api, 3.3).
+func (s *Service) CreateDeployment(ctx context.Context, a *Actor, n NewDeployment) (*model.Deployment, error) {
+	if err := a.RequireTenant("deployment_create"); err != nil {
+		return nil, err
+	}
+	if err := checkID("deployment_id", string(n.ID), true); err != nil {
+		return nil, err
+	}
+	if err := checkLabels(n.Labels); err != nil {
+		return nil, err
+	}
+	if a.Execution != nil && a.Execution.Status.Cancelling() {
+		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not create deployments")
+	}
+	b, err := s.deployableBlueprint(ctx, a, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkInputNames(b, n.Inputs); err != nil {
+		return nil, err
+	}
+	if n.DisplayName == "" {
+		n.DisplayName = string(n.ID)
+	}
+	d := &model.Deployment{
+		Resource: s.resource(a, n.Visibility), ID: n.ID, Blueprint: b.ID, DisplayName: n.DisplayName, Inputs: n.Inputs,
+		RuntimeOnlyEvaluation: n.RuntimeOnlyEvaluation, InstallationStatus: model.InstallationInactive,
+		Status: model.DeploymentRequiresAttention, Labels: s.stamp(a, n.Labels),
+	}
+	d.UpdatedAt = d.CreatedAt
+	x := s.systemExecution(a, model.WorkflowCreateEnvironment, model.Document{
+		"inputs": n.Inputs, "labels": []any{}, "display_name": n.DisplayName,
+		"skip_plugins_validation": n.SkipPluginsValidation,
+	})
+	x.Deployment, x.Blueprint = d.ID, b.ID
+	d.CreateExecution, d.LatestExecution = x.ID, x.ID
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		if err := replaceFailedCreation(tx, a.Tenant, d.ID); err != nil {
+			return err
+		}
+		if err := tx.InsertDeployment(d); err != nil {
+			return err
+		}
+		return tx.InsertExecution(x)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.wake(x.ID)
+	if n.Async {
+		return d, nil
+	}
+	return s.awaitCreation(ctx, a, d)
+}
+
+func (s *Service) deployableBlueprint(ctx context.Context, a *Actor, n NewDeployment) (b *model.Blueprint, err error) {
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		b, err = visibleBlueprint(tx, a, n.Blueprint)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if b.State != model.BlueprintUploaded {
+		return nil, fault.New(fault.DeploymentCreation,
+			"Required blueprint `%s` is not ready: its state is `%s`. Upload it successfully first", b.ID, b.State)
+	}
+	if n.Visibility.Wider(b.Visibility) {
+		return nil, fault.New(fault.IllegalAction,
+			"The visibility of deployment `%s` can't be wider than the visibility of its blueprint `%s`. Current blueprint visibility is %s",
+			n.ID, b.ID, b.Visibility)
+	}
+	return b, nil
+}
+
+// checkInputNames refuses missing and undeclared inputs before anything is stored.
+func checkInputNames(b *model.Blueprint, inputs model.Document) error {
+	var plan struct {
+		Inputs map[string]struct {
+			Default  any   `json:"default"`
+			Required *bool `json:"required"`
+			Type     string
+		} `json:"inputs"`
+		DataTypes map[string]any `json:"data_types"`
+	}
+	if err := model.DecodeJSON(b.Plan, &plan); err != nil {
+		return fmt.Errorf("read the plan of blueprint %s: %w", b.ID, err)
+	}
+	var missing, unknown []string
+	for name, in := range plan.Inputs {
+		_, given := inputs[name]
+		_, complex := plan.DataTypes[in.Type]
+		if !given && in.Default == nil && (in.Required == nil || *in.Required) && !complex {
+			missing = append(missing, name)
+		}
+	}
+	for name := range inputs {
+		if _, ok := plan.Inputs[name]; !ok {
+			unknown = append(unknown, name)
+		}
+	}
+	sort.Strings(missing)
+	sort.Strings(unknown)
+	if len(missing) > 0 {
+		return fault.New(fault.MissingDeploymentInput, "Cannot create deployment - missing inputs: %s", strings.Join(missing, ", "))
+	}
+	if len(unknown) > 0 {
+		return fault.New(fault.UnknownDeploymentInput, "Cannot create deployment - unknown inputs: %s", strings.Join(unknown, ", "))
+	}
+	return nil
+}
+
+// replaceFailedCreation removes a deployment whose only execution is a creation that failed, and refuses any other.
+func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentID) error {
+	old, err := tx.Deployment(t, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	runs, err := tx.Executions(store.Query{
+		Scope: store.Scope{Tenants: []model.TenantName{t}, Admin: true}, Limit: 2,
+		Where: []store.Condition{{Field: "deployment_id", Values: []string{string(id)}}},
+	})
+	if err != nil {
+		return err
+	}
+	if old.Tenant == t && runs.Total == 1 && runs.Items[0].ID == old.CreateExecution && runs.Items[0].Status == model.ExecutionFailed {
+		return tx.DeleteDeployment(t, id)
+	}
+	return fault.New(fault.Conflict, "<Deployment id=`%s` tenant=`%s`> already exists on <Tenant name=`%s`> or with global visibility",
+		id, old.Tenant, t)
+}
+
+func (s *Service) awaitCreation(ctx context.Context, a *Actor, d *model.Deployment) (*model.Deployment, error) {
+	x, err := s.await(ctx, d.CreateExecution, syncLimit)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case x.Status == model.ExecutionTerminated:
+	case x.Status.Ended():
+		lines := strings.Split(strings.TrimSpace(x.Error), "\n")
+		return nil, fault.New(fault.DeploymentCreation, "%s", lines[len(lines)-1])
+	default:
+		return nil, fault.New(fault.EnvironmentInProgress, "Deployment environment creation is still in progress, try again in a minute")
+	}
+	return s.deployment(ctx, a, d.ID)
+}
+
+func (s *Service) deployment(ctx context.Context, a *Actor, id model.DeploymentID) (d *model.Deployment, err error) {
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		d, err = visibleDeployment(tx, a, id)
+		return err
+	})
+	return d, err
+}
+
+func visibleDeployment(tx store.Reader, a *Actor, id model.DeploymentID) (*model.Deployment, error) {
+	d, err := tx.Deployment(a.Tenant, id)
+	if err == nil && !a.visible(d.Resource) {
+		return nil, fault.Missing("Deployment", string(id))
+	}
+	return d, err
+}
+
+// DeploymentView is a deployment with what its answer needs of other entities.
+type DeploymentView struct {
+	*model.Deployment
+	// Latest is the latest execution, nil when there is none.
+	Latest *model.Execution
+	// States counts the node instances by state.
+	States map[model.InstanceState]int
+	// NodeTypes is the set of all types in the nodes' hierarchies, for availability rules.
+	NodeTypes map[string]bool
+	// Unhealthy counts the instances whose last status check was not good, Drifted those with configuration drift.
+	Unhealthy, Drifted int
+}
+
+// Deployment returns a deployment of the actor's tenant, or a global one.
+func (s *Service) Deployment(ctx context.Context, a *Actor, id model.DeploymentID) (v *DeploymentView, err error) {
+	if err := a.RequireTenant("deployment_get"); err != nil {
+		return nil, err
+	}
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		d, err := visibleDeployment(tx, a, id)
+		if err != nil {
+			return err
+		}
+		v, err = viewDeployment(tx, d)
+		return err
+	})
+	return v, err
+}
+
+func viewDeployment(tx store.Reader, d *model.Deployment) (*DeploymentView, error) {
+	v := &DeploymentView{Deployment: d, NodeTypes: map[string]bool{}}
+	if d.LatestExecution != "" {
+		x, err := tx.Execution(d.LatestExecution)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		v.Latest = x
+	}
+	instances, err := tx.DeploymentInstances(d.Tenant, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	v.States = map[model.InstanceState]int{}
+	for _, i := range instances {
+		v.States[i.State]++
+		if !i.StatusCheckOK() {
+			v.Unhealthy++
+		}
+		if i.HasDrift() {
+			v.Drifted++
+		}
+	}
+	nodes, err := tx.DeploymentNodes(d.Tenant, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		for _, t := range n.TypeHierarchy {
+			v.NodeTypes[t] = true
+		}
+	}
+	return v, nil
+}
+
+// Deployments lists deployments. With views the parts of other entities are read too.
+func (s *Service) Deployments(ctx context.Context, a *Actor, q store.Query, allTenants bool) (p store.Page[*DeploymentView], err error) {
+	if err := a.RequireTenant("deployment_list"); err != nil {
+		return p, err
+	}
+	q.Scope = a.Scope("deployment_list", allTenants)
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		found, err := tx.Deployments(q)
+		if err != nil {
+			return err
+		}
+		p = store.Page[*DeploymentView]{Total: found.Total}
+		for _, d := range found.Items {
+			v, err := viewDeployment(tx, d)
+			if err != nil {
+				return err
+			}
+			p.Items = append(p.Items, v)
+		}
+		return nil
+	})
+	return p, err
+}
+
+// SetDeploymentLabels replaces the labels of a deployment.
+func (s *Service) SetDeploymentLabels(ctx context.Context, a *Actor, id model.DeploymentID, labels []model.Label) (*DeploymentView, error) {
+	if err := a.RequireTenant("deployment_update"); err != nil {
+		return nil, err
+	}
+	if err := checkLabels(labels); err != nil {
+		return nil, err
+	}
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		d, err := visibleDeployment(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if err := foreign(a, d.Resource, string(id)); err != nil {
+			return err
+		}
+		d.Labels, d.UpdatedAt = s.stamp(a, labels), s.Clock.Now()
+		return tx.UpdateDeployment(d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Deployment(ctx, a, id)
+}
+
+// Deletion says how a deployment is deleted.
+type Deletion struct {
+	Force, DeleteLogs, Recursive bool
+}
+
+// DeleteDeployment starts delete_deployment_environment; the deployment disappears when that ends. Running executions
+// and, unless forced, live node instances are fault.DependentExists (rest-api, section 3.5).
+func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.DeploymentID, how Deletion) error {
+	if err := a.RequireTenant("deployment_delete"); err != nil {
+		return err
+	}
+	var x *model.Execution
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		d, err := visibleDeployment(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if err := foreign(a, d.Resource, string(id)); err != nil {
+			return err
+		}
+		if err := deletable(tx, d, how.Force); err != nil {
+			return err
+		}
+		x = s.systemExecution(a, model.WorkflowDeleteEnvironment, model.Document{
+			"delete_logs": how.DeleteLogs, "force": how.Force, "recursive": how.Recursive,
+		})
+		x.Deployment, x.Blueprint = d.ID, d.Blueprint
+		d.Status = model.DeploymentInProgress
+		if err := tx.UpdateDeployment(d); err != nil {
+			return err
+		}
+		return tx.InsertExecution(x)
+	})
+	if err != nil {
+		return err
+	}
+	s.wake(x.ID)
+	return nil
+}
+
+func deletable(tx store.Reader, d *model.Deployment, force bool) error {
+	running, err := unfinished(tx, d)
+	if err != nil {
+		return err
+	}
+	if len(running) > 0 {
+		ids := make([]string, 0, len(running))
+		for _, x := range running {
+			ids = append(ids, string(x.ID))
+		}
+		return fault.New(fault.DependentExists, "Can't delete deployment %s - There are running or queued executions for this "+
+			"deployment. Running executions ids: %s", d.ID, strings.Join(ids, ","))
+	}
+	if force {
+		return nil
+	}
+	instances, err := tx.DeploymentInstances(d.Tenant, d.ID)
+	if err != nil {
+		return err
+	}
+	var live []string
+	for _, i := range instances {
+		if !i.State.Dead() {
+			live = append(live, string(i.ID))
+		}
+	}
+	if len(live) > 0 {
+		slices.Sort(live)
+		return fault.New(fault.DependentExists, "Can't delete deployment %s - There are live nodes for this deployment. "+
+			"Live nodes ids: %s", d.ID, strings.Join(live, ","))
+	}
+	return nil
+}
+
+// unfinished returns the active and queued executions of a deployment.
+func unfinished(tx store.Reader, d *model.Deployment) ([]*model.Execution, error) {
+	statuses := []string{string(model.ExecutionQueued)}
+	for _, st := range model.ExecutionStatuses {
+		if st.Active() {
+			statuses = append(statuses, string(st))
+		}
+	}
+	page, err := tx.Executions(store.Query{
+		Scope: store.Scope{Tenants: []model.TenantName{d.Tenant}, Admin: true}, Limit: -1,
+		Where: []store.Condition{
+			{Field: "deployment_id", Values: []string{string(d.ID)}},
+			{Field: "status", Values: statuses},
+		},
+	})
+	return page.Items, err
+}

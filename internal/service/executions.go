@@ -1,0 +1,445 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/reifyhq/reify/internal/auth"
+	"github.com/reifyhq/reify/internal/fault"
+	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/store"
+)
+
+// Start is a request to run a workflow on a deployment.
+type Start struct {
+	Deployment            model.DeploymentID
+	Workflow              string
+	Parameters            model.Document
+	AllowCustomParameters bool
+	Force                 bool
+	DryRun                bool
+	Queue                 bool
+	// WaitAfterFail is in seconds; 0 means the manager's setting.
+	WaitAfterFail int
+}
+
+// newExecution starts the row of an execution, with its first token.
+func (s *Service) newExecution(a *Actor, workflow string, parameters model.Document) *model.Execution {
+	x := &model.Execution{
+		Resource: s.resource(a, ""), ID: model.ExecutionID(newUUID()), Workflow: workflow,
+		Status: model.ExecutionPending, Parameters: parameters,
+	}
+	s.renewToken(x)
+	return x
+}
+
+// systemExecution is newExecution for a workflow of the manager itself; these take any parameters.
+func (s *Service) systemExecution(a *Actor, workflow string, parameters model.Document) *model.Execution {
+	x := s.newExecution(a, workflow, parameters)
+	x.AllowCustomParameters = true
+	return x
+}
+
+// renewToken gives the execution a new token and makes the old one worthless.
+func (s *Service) renewToken(x *model.Execution) {
+	x.TokenSerial++
+	x.TokenHash = auth.HashToken(s.ExecutionToken(x))
+}
+
+// ExecutionToken returns the plain token of an execution.
+func (s *Service) ExecutionToken(x *model.Execution) string {
+	return auth.ExecutionToken(s.Key, x.ID, x.TokenSerial)
+}
+
+// StartExecution checks and starts a workflow; the order of the checks is that of workflows, section 8.1. A deployment
+// that is busy is fault.ExistingRunningExecution unless the request asks to queue or to force.
+func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model.Execution, error) {
+	if err := a.RequireTenant("execution_start"); err != nil {
+		return nil, err
+	}
+	if a.Execution != nil && a.Execution.Status.Cancelling() {
+		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not start executions")
+	}
+	var x *model.Execution
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		d, err := visibleDeployment(tx, a, r.Deployment)
+		if err != nil {
+			return err
+		}
+		if err := environmentReady(tx, d); err != nil {
+			return err
+		}
+		w, ok := d.Workflows[r.Workflow]
+		if !ok {
+			return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", r.Workflow, d.ID)
+		}
+		parameters, err := mergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
+		if err != nil {
+			return err
+		}
+		if !r.Force {
+			v, err := viewDeployment(tx, d)
+			if err != nil {
+				return err
+			}
+			if !v.Available(w) {
+				return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", r.Workflow)
+			}
+		}
+		x = s.newExecution(a, r.Workflow, parameters)
+		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
+		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
+		if x.Status, err = startStatus(tx, d, r); err != nil {
+			return err
+		}
+		return tx.InsertExecution(x)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.wake(x.ID)
+	return x, nil
+}
+
+// environmentReady refuses to start anything before the deployment's environment was made.
+func environmentReady(tx store.Reader, d *model.Deployment) error {
+	if d.CreateExecution == "" {
+		return nil
+	}
+	x, err := tx.Execution(d.CreateExecution)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch x.Status {
+	case model.ExecutionTerminated:
+		return nil
+	case model.ExecutionPending:
+		return fault.New(fault.EnvironmentPending, "Deployment environment creation is still pending, try again in a minute")
+	case model.ExecutionStarted:
+		return fault.New(fault.EnvironmentInProgress, "Deployment environment creation is still in progress, try again in a minute")
+	case model.ExecutionFailed:
+		lines := strings.Split(strings.TrimSpace(x.Error), "\n")
+		return fault.New(fault.DeploymentCreation,
+			"Can't launch executions since environment creation for deployment %s has failed: %s", d.ID, lines[len(lines)-1])
+	}
+	return fault.New(fault.DeploymentCreation,
+		"Can't launch executions since the environment creation for deployment %s was %s; create the deployment again", d.ID, x.Status.Display())
+}
+
+// startStatus decides between pending, queued and refused (workflows, section 8.4).
+func startStatus(tx store.Reader, d *model.Deployment, r Start) (model.ExecutionStatus, error) {
+	if r.Force {
+		return model.ExecutionPending, nil
+	}
+	busy, err := unfinished(tx, d)
+	if err != nil || len(busy) == 0 {
+		return model.ExecutionPending, err
+	}
+	if r.Queue {
+		return model.ExecutionQueued, nil
+	}
+	texts := make([]string, 0, len(busy))
+	for _, x := range busy {
+		texts = append(texts, fmt.Sprintf("<Execution id=`%s` tenant=`%s` status=`%s` workflow_id=`%s`>", x.ID, x.Tenant, x.Status, x.Workflow))
+	}
+	return "", fault.New(fault.ExistingRunningExecution, "The following executions are currently running for this deployment: [%s]. "+
+		"To execute this workflow anyway, pass \"force=true\" as a query parameter to this request", strings.Join(texts, ", "))
+}
+
+// Available reports whether the availability rules of a workflow allow it to start now (workflows, section 8.3).
+func (v *DeploymentView) Available(w model.Workflow) bool {
+	rules := w.AvailabilityRules
+	if rules == nil {
+		return true
+	}
+	if rules.Available != nil && !*rules.Available {
+		return false
+	}
+	if len(rules.NodeInstancesActive) > 0 {
+		now := v.activity()
+		ok := false
+		for _, want := range rules.NodeInstancesActive {
+			ok = ok || now[want]
+		}
+		if !ok {
+			return false
+		}
+	}
+	if len(rules.NodeTypesRequired) > 0 {
+		for _, t := range rules.NodeTypesRequired {
+			if v.NodeTypes[t] {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// activity says which of all, partial and none hold for the node instances.
+func (v *DeploymentView) activity() map[string]bool {
+	total, started, dead := 0, 0, 0
+	for state, n := range v.States {
+		total += n
+		switch {
+		case state == model.InstanceStarted:
+			started += n
+		case state.Dead():
+			dead += n
+		}
+	}
+	return map[string]bool{
+		"all":     started == total,
+		"partial": started != total && dead != total,
+		"none":    started == 0,
+	}
+}
+
+// Execution returns an execution of the actor's tenant.
+func (s *Service) Execution(ctx context.Context, a *Actor, id model.ExecutionID) (x *model.Execution, err error) {
+	if err := a.RequireTenant("execution_get"); err != nil {
+		return nil, err
+	}
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		x, err = visibleExecution(tx, a, id)
+		return err
+	})
+	return x, err
+}
+
+func visibleExecution(tx store.Reader, a *Actor, id model.ExecutionID) (*model.Execution, error) {
+	x, err := tx.Execution(id)
+	if err == nil && (x.Tenant != a.Tenant && x.Visibility != model.VisibilityGlobal || !a.visible(x.Resource)) {
+		return nil, fault.Missing("Execution", string(id))
+	}
+	return x, err
+}
+
+// Executions lists executions.
+func (s *Service) Executions(ctx context.Context, a *Actor, q store.Query, allTenants bool) (p store.Page[*model.Execution], err error) {
+	if err := a.RequireTenant("execution_list"); err != nil {
+		return p, err
+	}
+	q.Scope = a.Scope("execution_list", allTenants)
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		p, err = tx.Executions(q)
+		return err
+	})
+	return p, err
+}
+
+// Action is what may be asked of an execution.
+type Action string
+
+// The actions of the API.
+const (
+	ActionCancel      Action = "cancel"
+	ActionForceCancel Action = "force-cancel"
+	ActionKill        Action = "kill"
+	ActionResume      Action = "resume"
+	ActionForceResume Action = "force-resume"
+)
+
+// Act cancels or resumes an execution (workflows, sections 5.3 and 6). A cancel is durable when Act returns; the engine
+// carries it out. An action that the status does not allow is fault.IllegalAction, for resume fault.Conflict.
+func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, action Action) (*model.Execution, error) {
+	if err := a.RequireTenant("execution_cancel"); err != nil {
+		return nil, err
+	}
+	var x *model.Execution
+	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if x, err = visibleExecution(tx, a, id); err != nil {
+			return err
+		}
+		switch action {
+		case ActionCancel, ActionForceCancel, ActionKill:
+			return s.cancel(tx, x, action)
+		case ActionResume, ActionForceResume:
+			return s.resume(tx, x, action)
+		}
+		return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
+			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if x.Status == model.ExecutionKillCancelling {
+		if err := s.kill(x); err != nil {
+			return nil, err
+		}
+	}
+	s.wake(x.ID)
+	return x, nil
+}
+
+// kill tells every executor to end the operations of the execution.
+func (s *Service) kill(x *model.Execution) error {
+	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID})
+	if err == nil {
+		err = s.Bus.Notify(operation.CancelTopic, data)
+	}
+	if err != nil {
+		return fmt.Errorf("tell the executors to kill the operations of execution %s: %w", x.ID, err)
+	}
+	return nil
+}
+
+func (s *Service) cancel(tx store.Tx, x *model.Execution, action Action) error {
+	from := x.Status
+	next := map[Action]model.ExecutionStatus{
+		ActionCancel: model.ExecutionCancelling, ActionForceCancel: model.ExecutionForceCancelling, ActionKill: model.ExecutionKillCancelling,
+	}[action]
+	allowed := from == model.ExecutionPending || from == model.ExecutionStarted || from.Waiting() ||
+		action != ActionCancel && from == model.ExecutionCancelling ||
+		action == ActionKill && !from.Ended()
+	if !allowed {
+		name := strings.TrimSuffix(string(action), "cancel")
+		if action == ActionKill {
+			name = "kill-"
+		}
+		return fault.New(fault.IllegalAction, "Can't %scancel execution %s because it's in status %s", name, x.ID, from)
+	}
+	x.Status, x.Error = next, ""
+	if from.Waiting() {
+		// Nothing runs for it yet, so there is nothing to wait for either.
+		x.Status, x.EndedAt = model.ExecutionCancelled, s.Clock.Now()
+	}
+	if action == ActionKill {
+		s.renewToken(x)
+	}
+	return tx.UpdateExecution(x)
+}
+
+func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
+	ended := x.Status == model.ExecutionCancelled || x.Status == model.ExecutionFailed
+	if !ended && (action == ActionForceResume || x.Status != model.ExecutionStarted) {
+		return fault.New(fault.Conflict, "Cannot %s execution: `%s` in state: `%s`", action, x.ID, x.Status)
+	}
+	if !ended {
+		return nil
+	}
+	if x.Deployment != "" {
+		d, err := tx.Deployment(x.Tenant, x.Deployment)
+		if err != nil {
+			return err
+		}
+		if _, err := startStatus(tx, d, Start{}); err != nil {
+			return err
+		}
+	}
+	if err := resetTasks(tx, x, action == ActionForceResume); err != nil {
+		return err
+	}
+	x.Status, x.Resume, x.Error = model.ExecutionPending, true, ""
+	x.EndedAt = time.Time{}
+	s.renewToken(x)
+	return tx.UpdateExecution(x)
+}
+
+// resetTasks makes the operations that failed ready to run again; with force those that were under way too. A task that
+// another one already repeats stays as it is (workflows, section 5.3).
+func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
+	if x.Progress.Graph == "" {
+		return nil
+	}
+	tasks, err := tx.GraphTasks(x.Progress.Graph)
+	if err != nil {
+		return err
+	}
+	repeated := map[model.TaskID]bool{}
+	for _, t := range tasks {
+		if t.Parameters.RetriedTask != nil {
+			repeated[*t.Parameters.RetriedTask] = true
+		}
+	}
+	var reset []*model.Task
+	for _, t := range tasks {
+		failed := t.State == model.TaskFailed || t.State == model.TaskRescheduled
+		underWay := t.State == model.TaskStarted || t.State == model.TaskSent || t.State == model.TaskSending
+		if repeated[t.ID] || !failed && (!force || !underWay) {
+			continue
+		}
+		t.State, t.Parameters.CurrentRetries, t.Parameters.Error = model.TaskPending, 0, nil
+		reset = append(reset, t)
+	}
+	return tx.PutTasks(reset)
+}
+
+// SetStatus changes the status of an execution from outside, as custom workflow processes do (rest-model, section 3.3).
+func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID, next model.ExecutionStatus, text string) (x *model.Execution, err error) {
+	if err := a.RequireTenant("execution_status_update"); err != nil {
+		return nil, err
+	}
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		if x, err = visibleExecution(tx, a, id); err != nil {
+			return err
+		}
+		if !x.Status.CanBecome(next, x.Workflow) {
+			return fault.New(fault.InvalidExecutionUpdate, "Invalid relationship - can't change status from %s to %s for \"%s\" execution "+
+				"while running \"%s\" workflow.", x.Status, next, x.ID, x.Workflow)
+		}
+		x.Status, x.Error = next, text
+		switch {
+		case next == model.ExecutionStarted:
+			x.StartedAt = s.Clock.Now()
+		case next.Ended():
+			x.EndedAt = s.Clock.Now()
+		}
+		return tx.UpdateExecution(x)
+	})
+	return x, err
+}
+
+// Graphs lists the task graphs of an execution, those with the name when it is not empty.
+func (s *Service) Graphs(ctx context.Context, a *Actor, id model.ExecutionID, name string) (graphs []*model.Graph, err error) {
+	if err := a.RequireTenant("operations"); err != nil {
+		return nil, err
+	}
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		if _, err := visibleExecution(tx, a, id); err != nil {
+			return err
+		}
+		all, err := tx.Graphs(id)
+		for _, g := range all {
+			if name == "" || g.Name == name {
+				graphs = append(graphs, g)
+			}
+		}
+		return err
+	})
+	return graphs, err
+}
+
+// Tasks lists the tasks of a graph or an execution; q.Where names one of graph_id and execution_id.
+func (s *Service) Tasks(ctx context.Context, a *Actor, q store.Query) (p store.Page[*model.Task], err error) {
+	if err := a.RequireTenant("operations"); err != nil {
+		return p, err
+	}
+	q.Scope = a.Scope("operations", false)
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		p, err = tx.Tasks(q)
+		return err
+	})
+	return p, err
+}
+
+// Task returns one task of an execution of the actor's tenant.
+func (s *Service) Task(ctx context.Context, a *Actor, id model.TaskID) (t *model.Task, err error) {
+	if err := a.RequireTenant("operations"); err != nil {
+		return nil, err
+	}
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		if t, err = tx.Task(id); err != nil {
+			return err
+		}
+		_, err = visibleExecution(tx, a, t.Execution)
+		return err
+	})
+	return t, err
+}

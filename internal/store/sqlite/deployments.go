@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/store"
+)
+
+var deployments = &noun{
+	name:  "deployments",
+	table: "deployments",
+	order: []string{"t.created_at", "t.seq"},
+	fields: resourceFields(map[string]field{
+		"id":                      {expr: "t.id", lookup: true},
+		"blueprint_id":            {expr: "t.blueprint", lookup: true},
+		"display_name":            {expr: "t.display_name"},
+		"description":             {expr: "t.description"},
+		"created_at":              {expr: "t.created_at", kind: asInstant},
+		"updated_at":              {expr: "t.updated_at", kind: asInstant, nullable: true},
+		"runtime_only_evaluation": {expr: "t.runtime_only_evaluation", kind: asFlag},
+		"installation_status":     {expr: "t.installation_status"},
+		"deployment_status":       {expr: "t.status"},
+		"site_name":               {expr: "t.site_name"},
+		"create_execution":        {expr: "t.create_execution"},
+		"latest_execution":        {expr: "t.latest_execution"},
+		"latest_execution_status": {expr: latest("CASE WHEN e.status = 'terminated' THEN 'completed' " +
+			"WHEN e.status IN ('failed', 'cancelled') THEN e.status WHEN e.status <> 'scheduled' THEN 'in_progress' END"),
+			nullable: true},
+		"latest_execution_workflow_id":         {expr: latest("e.workflow"), nullable: true},
+		"latest_execution_total_operations":    {expr: latest("e.total_operations"), kind: asInteger, nullable: true},
+		"latest_execution_finished_operations": {expr: latest("e.finished_operations"), kind: asInteger, nullable: true},
+		"labels":                               {expr: "t.labels"},
+		"inputs":                               {expr: "t.inputs"},
+		"groups":                               {expr: "t.groups"},
+		"policy_types":                         {expr: "t.policy_types"},
+		"policy_triggers":                      {expr: "t.policy_triggers"},
+		"outputs":                              {expr: "t.outputs"},
+		"capabilities":                         {expr: "t.capabilities"},
+		"scaling_groups":                       {expr: "t.scaling_groups"},
+		"workflows":                            {expr: "t.workflows"},
+		"resource_tags":                        {expr: "t.resource_tags"},
+	}),
+}
+
+// latest is an expression about the latest execution of a deployment.
+func latest(expr string) string {
+	return "(SELECT " + expr + " FROM executions e WHERE e.id = t.latest_execution)"
+}
+
+const deploymentColumns = "t.tenant, t.created_by, t.created_at, t.visibility, t.id, t.blueprint, t.display_name, " +
+	"t.description, t.updated_at, t.runtime_only_evaluation, t.installation_status, t.status, t.create_execution, " +
+	"t.latest_execution, t.site_name, t.labels, t.inputs, t.groups, t.policy_types, t.policy_triggers, t.outputs, " +
+	"t.capabilities, t.scaling_groups, t.workflows, t.resource_tags"
+
+func scanDeployment(r *row) *model.Deployment {
+	d := &model.Deployment{
+		Resource: r.resource(), ID: model.DeploymentID(r.text()), Blueprint: model.BlueprintID(r.text()),
+		DisplayName: r.text(), Description: r.text(), UpdatedAt: r.instant(), RuntimeOnlyEvaluation: r.flag(),
+		InstallationStatus: model.InstallationStatus(r.text()), Status: model.DeploymentStatus(r.text()),
+		CreateExecution: model.ExecutionID(r.text()), LatestExecution: model.ExecutionID(r.text()), SiteName: r.text(),
+		Labels: r.labels(),
+	}
+	r.document(&d.Inputs)
+	d.Groups, d.PolicyTypes, d.PolicyTriggers = r.raw(), r.raw(), r.raw()
+	r.document(&d.Outputs)
+	r.document(&d.Capabilities)
+	r.document(&d.ScalingGroups)
+	r.document(&d.Workflows)
+	d.ResourceTags = r.raw()
+	return d
+}
+
+func deploymentValues(d *model.Deployment) *values {
+	v := &values{}
+	v.resource(d.Resource)
+	v.text(string(d.Blueprint), d.DisplayName, d.Description)
+	v.instant(d.UpdatedAt)
+	v.flag(d.RuntimeOnlyEvaluation)
+	v.text(string(d.InstallationStatus), string(d.Status), string(d.CreateExecution), string(d.LatestExecution), d.SiteName)
+	v.labels(d.Labels)
+	v.document(d.Inputs != nil, d.Inputs)
+	v.raw(d.Groups, d.PolicyTypes, d.PolicyTriggers)
+	v.document(d.Outputs != nil, d.Outputs)
+	v.document(d.Capabilities != nil, d.Capabilities)
+	v.document(d.ScalingGroups != nil, d.ScalingGroups)
+	v.document(d.Workflows != nil, d.Workflows)
+	v.raw(d.ResourceTags)
+	v.text(string(d.ID))
+	return v
+}
+
+func (r *reader) Deployment(t model.TenantName, id model.DeploymentID) (*model.Deployment, error) {
+	return get(r, "Deployment", string(id), "SELECT "+deploymentColumns+" FROM deployments t"+visibleIn,
+		scanDeployment, string(id), string(t), string(t))
+}
+
+func (r *reader) Deployments(q store.Query) (store.Page[*model.Deployment], error) {
+	return list(r, deployments, q, view{columns: deploymentColumns}, scanDeployment)
+}
+
+func (t *tx) InsertDeployment(d *model.Deployment) error {
+	if err := t.free("deployments", "Deployment", string(d.ID), d.Resource); err != nil {
+		return err
+	}
+	_, err := t.write("INSERT INTO deployments (tenant, created_by, created_at, visibility, blueprint, display_name, "+
+		"description, updated_at, runtime_only_evaluation, installation_status, status, create_execution, "+
+		"latest_execution, site_name, labels, inputs, groups, policy_types, policy_triggers, outputs, capabilities, "+
+		"scaling_groups, workflows, resource_tags, id) VALUES ("+placeholders(25)+")", deploymentValues(d))
+	return inserted(err, "Deployment", string(d.ID), d.Tenant, "", "")
+}
+
+func (t *tx) UpdateDeployment(d *model.Deployment) error {
+	if err := t.free("deployments", "Deployment", string(d.ID), d.Resource); err != nil {
+		return err
+	}
+	n, err := t.write("UPDATE deployments SET created_by = ?2, created_at = ?3, visibility = ?4, blueprint = ?5, "+
+		"display_name = ?6, description = ?7, updated_at = ?8, runtime_only_evaluation = ?9, installation_status = ?10, "+
+		"status = ?11, create_execution = ?12, latest_execution = ?13, site_name = ?14, labels = ?15, inputs = ?16, "+
+		"groups = ?17, policy_types = ?18, policy_triggers = ?19, outputs = ?20, capabilities = ?21, "+
+		"scaling_groups = ?22, workflows = ?23, resource_tags = ?24 WHERE tenant = ?1 AND id = ?25", deploymentValues(d))
+	return mustChange(n, err, "Deployment", string(d.ID))
+}
+
+// DeleteDeployment leaves the work to the foreign keys, which cascade from the deployment to everything below it.
+func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) error {
+	n, err := t.c.exec(t.ctx, "DELETE FROM deployments WHERE tenant = ? AND id = ?", string(tenant), string(id))
+	return mustChange(n, err, "Deployment", string(id))
+}

@@ -1,0 +1,177 @@
+// Package store is the persistence seam: entities by noun, in transactions.
+//
+// It speaks nouns of package model and knows nothing of what they mean. Update is the only way to write; concurrent
+// updates may share one commit (group commit), each remains atomic and isolated for itself. A nil error from Update
+// means the changes survive a crash of the machine.
+//
+// The contract leaves no key, SQL or dialect visible. Lists are answered from indices, never by scanning a table.
+// Errors: fault.NotFound for a missing entity, fault.Conflict for an id in use, fault.BadParameters for a query field
+// that does not exist; anything else is the failure of the storage itself.
+//
+// Implementations: store/sqlite; store/storetest is the suite that each passes.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/reifyhq/reify/internal/fault"
+	"github.com/reifyhq/reify/internal/model"
+)
+
+// Store keeps the state of an installation. All methods are safe for concurrent use.
+type Store interface {
+	// View runs fn on a consistent snapshot. fn may run at the same time as others and must not keep the Reader.
+	View(ctx context.Context, fn func(Reader) error) error
+	// Update runs fn and commits its changes durably, or none of them when fn or the commit returns an error. fn runs
+	// alone, sees all earlier updates, must be quick (no I/O, no waiting) and must not keep the Tx. fn may be run again
+	// when the commit it shared with others failed: it must not have effects outside the Tx that cannot be repeated.
+	Update(ctx context.Context, fn func(Tx) error) error
+	Close() error
+}
+
+// Reader reads entities.
+type Reader interface {
+	UserReader
+	BlueprintReader
+	DeploymentReader
+	ExecutionReader
+	EventReader
+}
+
+// Tx reads and writes entities.
+type Tx interface {
+	Reader
+	UserWriter
+	BlueprintWriter
+	DeploymentWriter
+	ExecutionWriter
+	EventWriter
+}
+
+// UserReader reads tenants, users, tokens and the installation's own values.
+type UserReader interface {
+	Tenants() ([]model.TenantName, error)
+	// User finds a user by name, ignoring case.
+	User(name model.UserName) (*model.User, error)
+	Users(q Query) (Page[*model.User], error)
+	Token(id model.TokenID) (*model.Token, error)
+	// Tokens lists the tokens of a user, or of all users when user is empty, oldest first.
+	Tokens(user model.UserName) ([]*model.Token, error)
+	// Value returns an installation-wide value such as the installation id, and "" when it was never set.
+	Value(name string) (string, error)
+}
+
+// UserWriter writes tenants, users, tokens and values.
+type UserWriter interface {
+	PutTenant(name model.TenantName) error
+	// PutUser inserts or replaces a user.
+	PutUser(u *model.User) error
+	// PutToken inserts or replaces a token.
+	PutToken(t *model.Token) error
+	DeleteToken(id model.TokenID) error
+	SetValue(name, value string) error
+}
+
+// BlueprintReader reads blueprints and plugins.
+type BlueprintReader interface {
+	// Blueprint returns the blueprint visible in the tenant: its own, or a global one of another tenant.
+	Blueprint(t model.TenantName, id model.BlueprintID) (*model.Blueprint, error)
+	// Blueprints lists; with q.Light the plan and requirements are left out.
+	Blueprints(q Query) (Page[*model.Blueprint], error)
+}
+
+// BlueprintWriter writes blueprints.
+type BlueprintWriter interface {
+	// InsertBlueprint adds a blueprint; fault.Conflict when the id is in use in the tenant or globally.
+	InsertBlueprint(b *model.Blueprint) error
+	UpdateBlueprint(b *model.Blueprint) error
+	DeleteBlueprint(t model.TenantName, id model.BlueprintID) error
+}
+
+// DeploymentReader reads deployments, nodes and node instances.
+type DeploymentReader interface {
+	Deployment(t model.TenantName, id model.DeploymentID) (*model.Deployment, error)
+	Deployments(q Query) (Page[*model.Deployment], error)
+	Nodes(q Query) (Page[*model.Node], error)
+	// DeploymentNodes returns all nodes of a deployment in the order of the plan.
+	DeploymentNodes(t model.TenantName, d model.DeploymentID) ([]*model.Node, error)
+	Instance(t model.TenantName, id model.InstanceID) (*model.NodeInstance, error)
+	Instances(q Query) (Page[*model.NodeInstance], error)
+	// DeploymentInstances returns all node instances of a deployment in the order of their insertion.
+	DeploymentInstances(t model.TenantName, d model.DeploymentID) ([]*model.NodeInstance, error)
+	// InstanceStates counts the node instances of a deployment by state.
+	InstanceStates(t model.TenantName, d model.DeploymentID) (map[model.InstanceState]int, error)
+}
+
+// DeploymentWriter writes deployments, nodes and node instances.
+type DeploymentWriter interface {
+	InsertDeployment(d *model.Deployment) error
+	UpdateDeployment(d *model.Deployment) error
+	// DeleteDeployment removes the deployment with its nodes, instances, executions, graphs, tasks and events.
+	DeleteDeployment(t model.TenantName, id model.DeploymentID) error
+	InsertNodes(nodes []*model.Node) error
+	UpdateNode(n *model.Node) error
+	DeleteNode(t model.TenantName, d model.DeploymentID, id model.NodeID) error
+	InsertInstances(instances []*model.NodeInstance) error
+	// UpdateInstance replaces the instance and returns nothing about versions: the caller compares and increments.
+	UpdateInstance(i *model.NodeInstance) error
+	DeleteInstance(t model.TenantName, id model.InstanceID) error
+}
+
+// ExecutionReader reads executions, graphs and tasks.
+type ExecutionReader interface {
+	Execution(id model.ExecutionID) (*model.Execution, error)
+	Executions(q Query) (Page[*model.Execution], error)
+	// ExecutionByToken finds the execution whose token has the hash.
+	ExecutionByToken(hash string) (*model.Execution, error)
+	// Claimable returns up to limit executions that are active and whose lease is free or ran out before now, oldest
+	// first.
+	Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
+	// QueuedExecutions returns queued executions of all tenants, oldest first.
+	QueuedExecutions(limit int) ([]*model.Execution, error)
+	Graph(id model.GraphID) (*model.Graph, error)
+	Graphs(e model.ExecutionID) ([]*model.Graph, error)
+	Task(id model.TaskID) (*model.Task, error)
+	// GraphTasks returns the tasks of a graph in the order of their insertion.
+	GraphTasks(g model.GraphID) ([]*model.Task, error)
+	Tasks(q Query) (Page[*model.Task], error)
+}
+
+// ExecutionWriter writes executions, graphs and tasks.
+type ExecutionWriter interface {
+	InsertExecution(e *model.Execution) error
+	// UpdateExecution replaces everything but the lease.
+	UpdateExecution(e *model.Execution) error
+	// Claim takes the lease for owner until the given time when it is free, ran out before now, or is owner's; it returns
+	// the new epoch, or ok false when somebody else holds it.
+	Claim(id model.ExecutionID, owner string, now, until time.Time) (epoch int64, ok bool, err error)
+	// RenewLeases extends every lease that owner holds.
+	RenewLeases(owner string, until time.Time) error
+	// ReleaseLease frees the lease when the epoch is still the current one.
+	ReleaseLease(id model.ExecutionID, epoch int64) error
+	// Fence returns ErrFenced unless epoch is the execution's current epoch: the first call of every write of an owner.
+	Fence(id model.ExecutionID, epoch int64) error
+	// DeleteExecution removes an execution with its graphs, tasks and events.
+	DeleteExecution(id model.ExecutionID) error
+	InsertGraph(g *model.Graph) error
+	InsertTasks(tasks []*model.Task) error
+	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
+	PutTasks(tasks []*model.Task) error
+}
+
+// EventReader reads events and logs.
+type EventReader interface {
+	Events(q EventQuery) (Page[*model.Event], error)
+}
+
+// EventWriter writes events and logs.
+type EventWriter interface {
+	// InsertEvents appends events and sets their StorageID.
+	InsertEvents(events []*model.Event) error
+	// DeleteEvents removes the events of a deployment, and its logs too when logs is set; it returns how many it removed.
+	DeleteEvents(t model.TenantName, d model.DeploymentID, logs bool) (int, error)
+}
+
+// ErrFenced says that the execution belongs to somebody else now: the writer must stop and leave everything as it is.
+var ErrFenced = fault.New(fault.Conflict, "the execution was taken over by another owner")

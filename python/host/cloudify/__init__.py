@@ -1,0 +1,3 @@
+"""What scripts import: `from cloudify import ctx`."""
+
+from cloudify.context import ctx  # noqa: F401
