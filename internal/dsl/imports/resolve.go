@@ -127,10 +127,18 @@ func joinBase(base, name string) string {
 	return path.Join(base, name)
 }
 
+// maxURL bounds the length of an import URL: relative imports of a server that
+// answers everything would otherwise grow without end.
+const maxURL = 4096
+
 // fetch asks for the candidates in turn; the last error counts.
 func (r *run) fetch(ctx context.Context, urls []string) (Fetched, string, *diag.Error) {
 	var last *diag.Error
 	for _, u := range urls {
+		if len(u) > maxURL {
+			last = diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: the import url %.80s… is longer than %d characters", u, maxURL))
+			continue
+		}
 		if !r.in.NoBuiltInTypes {
 			if _, ok := builtin.Find(u); ok {
 				return Fetched{}, u, nil

@@ -29,7 +29,10 @@ type run struct {
 	version    Version
 	isFunction func(*yamltree.Node) bool
 	depth      int
-	place      yamltree.Place
+	// loads counts the documents that were read for the main file, those of
+	// imported blueprints included.
+	loads *int
+	place yamltree.Place
 	// blueprints maps full namespaces to imported blueprints, in order.
 	blueprints *value.Ordered[string]
 }
@@ -64,7 +67,7 @@ func Load(in Input) (*yamltree.Node, *diag.Error) {
 // Merge reads all imports of a main document and merges them. isFunction tells
 // whether a value is an intrinsic function.
 func Merge(ctx context.Context, root *yamltree.Node, v Version, in Input, src Source, isFunction func(*yamltree.Node) bool) (*Merged, diag.List) {
-	r := &run{in: in, src: src, version: v, isFunction: isFunction}
+	r := &run{in: in, src: src, version: v, isFunction: isFunction, loads: new(int)}
 	return r.all(ctx, root)
 }
 
@@ -277,6 +280,9 @@ func importError(en entry, e *diag.Error) *diag.Error {
 
 // load turns what was fetched into a tree.
 func (r *run) load(ctx context.Context, en entry, f Fetched, u string) (*yamltree.Node, *diag.Error) {
+	if *r.loads++; *r.loads > maxFiles {
+		return nil, diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: more than %d files are imported", maxFiles))
+	}
 	if f.Blueprint != nil {
 		return r.importedBlueprint(ctx, *f.Blueprint)
 	}
@@ -327,7 +333,7 @@ func (r *run) importedBlueprint(ctx context.Context, in Input) (*yamltree.Node, 
 	if e != nil {
 		return nil, e
 	}
-	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, depth: r.depth + 1}
+	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, depth: r.depth + 1, loads: r.loads}
 	m, errs := sub.all(ctx, root)
 	if errs.HasErrors() {
 		return nil, errs.First()
