@@ -52,10 +52,6 @@ func (p *parser) dataType(name string) *dataType {
 	p.dataBusy[name] = true
 	at := p.section("data_types").Key(types, name)
 	t := &dataType{properties: &value.Ordered[*property]{}}
-	if p.dataCycle(name) {
-		p.dataTypes.Set(name, t)
-		return t
-	}
 	if imports.Primitive[name] {
 		p.fail(at, diag.Coded(diag.Logic, 104, fmt.Sprintf("Can't redefine primitive type %s", name)))
 	}
@@ -89,7 +85,7 @@ func (p *parser) dataTypeBody(at place, name string, t *dataType) {
 	t.properties = p.parseSchema(at.Key(n, "properties"), name, propertySchema)
 	if t.parent != "" {
 		if parent := p.dataType(t.parent); parent != nil {
-			t.properties = mergeSchemas(parent.properties, t.properties)
+			t.properties = p.mergeSchemas(parent.properties, t.properties)
 		}
 	}
 }
@@ -128,8 +124,29 @@ func (p *parser) dataCycle(name string) bool {
 	if loop == nil {
 		return false
 	}
-	p.circular(loop, types)
+	p.circular(p.dataLoop(loop, types), types)
 	return true
+}
+
+// dataLoop names the elements of a loop of data types as the reference does:
+// through the property, its default and its type.
+func (p *parser) dataLoop(loop []string, types *node) []string {
+	var out []string
+	for i, t := range loop {
+		to := loop[(i+1)%len(loop)]
+		n := types.Get(t)
+		via := ""
+		for _, q := range pairsOf(n.Get("properties")) {
+			if q.Value.Get("type").Text() == to {
+				via = q.Key.Text()
+			}
+		}
+		if via == "" || n.Get("derived_from").Text() == to {
+			return loop
+		}
+		out = append(out, "properties", via, "default", "type", to)
+	}
+	return out
 }
 
 // circular records a circular dependency once for all its members.

@@ -47,6 +47,7 @@ func (p *parser) parseInput(at place, name string) *inputSchema {
 	p.propertyRequired(at, &in.property)
 	p.simple(at, "description", tString, 0, in.fields)
 	p.inputDefault(at, name, in)
+	in.keepNulls(n, inputKeys)
 	hidden, _ := in.fields.At("hidden").(bool)
 	if hidden && in.required && n.Find("default") < 0 {
 		p.fail(at, diag.Coded(diag.Logic, 215, fmt.Sprintf("Input '%s' is hidden, has no default value and is required; please define a default", name)))
@@ -98,7 +99,7 @@ func (p *parser) itemType(at place, pr *property, into *string, _ string) {
 		e := diag.Coded(diag.Logic, 217, fmt.Sprintf("Illegal item_type '%s'", t))
 		e.Diag = &diag.D{Summary: "Unknown item type", Detail: fmt.Sprintf("%q is no built-in type; items of lists must be of one.", t),
 			Fix: diag.DidYouMean(t, p.typeNames())}
-		p.fail(at, e)
+		p.fail(f, e)
 		return
 	case pr.typ != "list":
 		typ := pr.typ
@@ -148,9 +149,7 @@ func (p *parser) constraintForm(m *value.Map, its string) *diag.Error {
 		return diag.Coded(diag.Logic, 102, fmt.Sprintf(
 			"Constraint's additional attributes are not supported in version %s, they were added in cloudify_dsl_1_5", p.version.Raw))
 	}
-	message, hasMessage := m.Get(constraint.ErrorMessage)
-	_, isText := message.(string)
-	if m.Len() == 0 || m.Len() > 2 || m.Len() == 2 && (p.in.NoVersionCheck || hasMessage && !isText) {
+	if m.Len() == 0 || m.Len() > 2 || m.Len() == 2 && p.in.NoVersionCheck {
 		e := diag.Coded(diag.Logic, 103, fmt.Sprintf("Each constraint operator dict must be in %s own list item.", its))
 		e.Diag = &diag.D{Code: "constraint-form", Summary: "Constraint of a wrong form",
 			Detail: "Every constraint is a list item of its own with one operator and, if wanted, an error_message."}
@@ -162,6 +161,7 @@ func (p *parser) constraintForm(m *value.Map, its string) *diag.Error {
 func (p *parser) inputDefault(at place, name string, in *inputSchema) {
 	f := at.Key(at.Value, "default")
 	if f.Value.IsNull() {
+		in.hasDefault = f.At != nil
 		return
 	}
 	c := &checker{types: p.typeSchema, owner: name, subject: fmt.Sprintf("Input %q", name),
@@ -186,11 +186,12 @@ func (p *parser) inputsValue() *value.Map {
 // checkInputDefaults tests defaults against constraints, after all elements.
 func (p *parser) checkInputDefaults() {
 	for name, in := range p.inputs.All() {
-		if !in.hasDefault {
+		if in.def == nil {
 			continue
 		}
 		err := constraint.Validate(p.ctx, constraint.Input{Name: name, Type: in.typ, ItemType: in.itemType,
 			Constraints: in.constraints, CheckItem: itemChecker(name, in.itemType, p.typeSchema)}, in.def, nil)
+		in.dropMessages()
 		if err == nil {
 			continue
 		}
@@ -201,6 +202,17 @@ func (p *parser) checkInputDefaults() {
 		e = at.Locate(e)
 		e.Message = msg
 		p.errs = append(p.errs, e)
+	}
+}
+
+// dropMessages takes the error messages out of the constraints.
+// Compat: the reference loses them when it has checked a default.
+func (in *inputSchema) dropMessages() {
+	list, _ := in.fields.At("constraints").([]any)
+	for _, x := range list {
+		if m, ok := x.(*value.Map); ok && m.Len() > 1 {
+			m.Delete(constraint.ErrorMessage)
+		}
 	}
 }
 
@@ -222,6 +234,26 @@ func asError(err error) *diag.Error {
 		return e
 	}
 	return diag.New(diag.RuntimeError, err.Error())
+}
+
+// parameterDefault checks the default of a workflow parameter; one of a data
+// type gets no default of its own.
+func (p *parser) parameterDefault(at place, pr *property) {
+	f := at.Key(at.Value, "default")
+	if f.Value.IsNull() {
+		pr.hasDefault = f.At != nil
+		return
+	}
+	name := lastName(at.Path)
+	c := &checker{types: p.typeSchema, owner: name, subject: fmt.Sprintf("Parameter %q", name),
+		undefined: "Undefined property %s in default value of parameter " + name + ".",
+		missing:   "Value of parameter " + name + " is missing property %s."}
+	v, e := c.check(f.Value.Value(), pr.typ, nil, nil)
+	if e != nil {
+		p.fail(f, e)
+		return
+	}
+	pr.def, pr.hasDefault = v, true
 }
 
 // parameterFields reads the fields that only workflow parameters have.

@@ -338,14 +338,14 @@ func (p *parser) relationshipTarget(at place, r *plan.Relationship, name string)
 	nodes := p.root.Get("node_templates")
 	switch {
 	case nodes.Find(r.TargetID) < 0:
-		e := diag.Coded(diag.Logic, 25, fmt.Sprintf("A relationship instance under node '%s' of type '%s' declares an undefined target node '%s'", name, r.Type, r.TargetID))
+		e := diag.Coded(diag.Logic, 25, fmt.Sprintf("A relationship instance under node '%s' of type 'type' declares an undefined target node '%s'", name, r.TargetID))
 		names := sectionNames(nodes)
 		e.Diag = &diag.D{Summary: "Unknown relationship target",
 			Detail: fmt.Sprintf("Node %q has a relationship to %q, but there is no node template of that name. Defined: %s.", name, r.TargetID, diag.Names(names)),
 			Fix:    diag.DidYouMean(r.TargetID, names)}
 		p.fail(f, e)
 	case r.TargetID == name:
-		e := diag.Coded(diag.Logic, 23, fmt.Sprintf("A relationship instance under node '%s' of type '%s' illegally declares the source node as the target node", name, r.Type))
+		e := diag.Coded(diag.Logic, 23, fmt.Sprintf("A relationship instance under node '%s' of type 'type' illegally declares the source node as the target node", name))
 		e.Diag = &diag.D{Summary: "Relationship to itself", Detail: fmt.Sprintf("Node %q cannot have a relationship to itself.", name)}
 		p.fail(f, e)
 	}

@@ -82,7 +82,7 @@ func (p *parser) nodeType(section place, name string, depth int) *nodeType {
 	t.properties = p.parseSchema(at.Key(n, "properties"), name, propertySchema)
 	t.interfaces = p.parseInterfaces(at.Key(n, "interfaces"), true)
 	if parent != nil {
-		t.properties = mergeSchemas(parent.properties, t.properties)
+		t.properties = p.mergeSchemas(parent.properties, t.properties)
 		t.interfaces = iface.MergeTypes(t.interfaces, parent.interfaces)
 		t.hierarchy = append(append([]string(nil), parent.hierarchy...), name)
 	}
@@ -141,7 +141,7 @@ func (p *parser) relationType(section place, name string, depth int) *relationTy
 	t.source = p.parseInterfaces(at.Key(n, "source_interfaces"), true)
 	t.properties = p.parseSchema(at.Key(n, "properties"), name, propertySchema)
 	if parent != nil {
-		t.properties = mergeSchemas(parent.properties, t.properties)
+		t.properties = p.mergeSchemas(parent.properties, t.properties)
 		t.source = iface.MergeTypes(t.source, parent.source)
 		t.target = iface.MergeTypes(t.target, parent.target)
 		t.hierarchy = append(append([]string(nil), parent.hierarchy...), name)

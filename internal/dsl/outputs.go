@@ -64,7 +64,7 @@ func (p *parser) parseLabels() *value.Map {
 				e := diag.Coded(diag.Base, 1, fmt.Sprintf("The label's value cannot be a runtime property. Please remove the `get_attribute` function from the values of %s", q.Key.Text()))
 				e.Diag = &diag.D{Summary: "Runtime property in a label", Detail: fmt.Sprintf("Label %q is set before there are runtime properties.", q.Key.Text())}
 				p.fail(f, e)
-			case !isString(v) && !isMap(v):
+			case !isString(v) && !functionOf(v):
 				e := diag.Coded(diag.Base, 1, fmt.Sprintf("The label's value must be a string or an intrinsic function. Please modify the values of %s", q.Key.Text()))
 				p.fail(f, e)
 			}
@@ -111,7 +111,6 @@ func (p *parser) parseTags() *value.Map {
 }
 
 func isString(v any) bool { _, ok := v.(string); return ok }
-func isMap(v any) bool    { _, ok := v.(*value.Map); return ok }
 
 // usesFunction tells whether a value holds a function of a name anywhere.
 func usesFunction(v any, name string) bool {

@@ -61,9 +61,13 @@ func (p *parser) definitions() {
 // elements parses all sections in the order of their dependencies.
 func (p *parser) elements() *Plan {
 	p.namespaces = p.root.Get("namespaces_mapping")
+	p.empty()
 	top := place{Value: p.root}
 	p.known(top, sections...)
 	out := &plan.Plan{Version: plan.Version{Raw: p.version.Raw, Name: "cloudify_dsl", Numbers: p.version.Numbers}}
+	if p.loops() {
+		return out
+	}
 	p.sectionsBackwards(out)
 	out.DataTypes = p.dataTypesValue()
 	out.Inputs = p.inputsValue()
@@ -72,6 +76,36 @@ func (p *parser) elements() *Plan {
 	out.NamespacesMapping, _ = p.namespaces.Value().(*value.Map)
 	p.finishNodes(out)
 	return out
+}
+
+// empty makes all results empty, so that what was not parsed can be read.
+func (p *parser) empty() {
+	p.dataTypes = &value.Ordered[*dataType]{}
+	p.nodeTypes = &value.Ordered[*nodeType]{}
+	p.relationTypes = &value.Ordered[*relationType]{}
+	p.inputs = &value.Ordered[*inputSchema]{}
+	p.plugins = &value.Ordered[*plan.Plugin]{}
+	p.nodes = &value.Ordered[*nodeTemplate]{}
+}
+
+// loops records elements that need each other. The reference finds them before
+// it looks at anything else.
+func (p *parser) loops() bool {
+	p.derivedLoops("node_types")
+	p.derivedLoops("relationships")
+	p.nodeLoops()
+	p.dataBusy = map[string]bool{}
+	for _, q := range pairsOf(p.root.Get("data_types")) {
+		if p.dataCycle(q.Key.Text()) {
+			break
+		}
+	}
+	for _, e := range p.errs {
+		if e.Code == 100 && e.Class == diag.Logic {
+			return true
+		}
+	}
+	return false
 }
 
 // sectionsBackwards parses the sections from the last of the schema to the

@@ -225,7 +225,7 @@ func cast(s, typ string) any {
 func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
 	v := view(p)
 	v.HasInput, v.InputNames = inputs.Has, inputs.Keys
-	return scanPlan(p, func(m *value.Map, at fn.Site) error {
+	err := scanPlan(p, func(m *value.Map, at fn.Site) error {
 		for k, x := range m.All() {
 			site := at
 			site.Path = at.Path + "." + k
@@ -237,6 +237,52 @@ func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, n := range p.Nodes {
+		n.Interfaces = evaluatedInterfaces(n.Interfaces, n.Operations)
+		for _, r := range n.Relationships {
+			r.SourceInterfaces = evaluatedInterfaces(r.SourceInterfaces, r.SourceOperations)
+			r.TargetInterfaces = evaluatedInterfaces(r.TargetInterfaces, r.TargetOperations)
+		}
+	}
+	return nil
+}
+
+// evaluatedInterfaces puts evaluated inputs of operations into the raw form of
+// interfaces too. Compat: the reference holds them only once.
+func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation]) *value.Map {
+	out := ifaces.Clone()
+	for name, x := range ifaces.All() {
+		raw, _ := x.(*value.Map)
+		var list *value.Map
+		for op, y := range raw.All() {
+			o, ok := ops.Get(name + "." + op)
+			m, isMap := y.(*value.Map)
+			in, hasInputs := m.At("inputs").(*value.Map)
+			if !ok || !isMap || !hasInputs || o.Plugin == "" || in.Len() == 0 {
+				continue
+			}
+			script := o.Inputs.Has(scriptPath) && !in.Has(scriptPath) || o.Inputs.Has(scriptSource) && !in.Has(scriptSource)
+			evaluated := in.Clone()
+			for k, given := range in.All() {
+				if v, ok := o.Inputs.Get(k); ok && !(script && functionOf(given)) {
+					evaluated.Set(k, v)
+				}
+			}
+			if list == nil {
+				list = raw.Clone()
+			}
+			m = m.Clone()
+			m.Set("inputs", evaluated)
+			list.Set(op, m)
+		}
+		if list != nil {
+			out.Set(name, list)
+		}
+	}
+	return out
 }
 
 // markRuntimeFunctions notes which operations still have functions.

@@ -18,8 +18,10 @@ type property struct {
 	required   bool
 	def        any
 	hasDefault bool
-	fields     *value.Map
-	at         *node
+	// raw is the default as written, before it was completed.
+	raw    any
+	fields *value.Map
+	at     *node
 }
 
 // schema is a set of declared properties in order.
@@ -97,9 +99,24 @@ func (p *parser) parseProperty(at place, owner string, kind schemaKind) *propert
 	if f := at.Key(n, "description"); p.typed(f, tString) && !f.Value.IsNull() {
 		pr.fields.Set("description", f.Value.Value())
 	}
-	p.propertyDefault(at, pr, owner)
+	if kind == parameterSchema {
+		p.parameterDefault(at, pr)
+	} else {
+		p.propertyDefault(at, pr, owner)
+	}
 	p.propertyRequired(at, pr)
+	pr.keepNulls(n, schemaKeys[kind])
 	return pr
+}
+
+// keepNulls keeps the fields that were given as null.
+func (pr *property) keepNulls(n *node, keys []string) {
+	for _, q := range n.Pairs {
+		k := q.Key.Text()
+		if q.Value.IsNull() && k != "default" && contains(keys, k) && !pr.fields.Has(k) {
+			pr.fields.Set(k, nil)
+		}
+	}
 }
 
 func (p *parser) propertyRequired(at place, pr *property) {
@@ -161,17 +178,16 @@ func (p *parser) typeNames() []string {
 // the defaults of data types.
 func (p *parser) propertyDefault(at place, pr *property, owner string) {
 	f := at.Key(at.Value, "default")
-	if f.Value.IsNull() {
-		if pr.typ == "" || imports.Primitive[pr.typ] {
-			return
-		}
-		f.Value = nil
+	if f.Value.IsNull() && (pr.typ == "" || imports.Primitive[pr.typ]) {
+		pr.hasDefault = f.At != nil
+		return
 	}
 	name := lastName(at.Path)
 	given := f.Value.Value()
 	if given == nil {
 		given = value.NewMap()
 	}
+	pr.raw = given
 	c := &checker{types: p.typeSchema, owner: owner,
 		undefined: "Undefined property %s in default value of type " + owner}
 	v, e := c.check(given, pr.typ, []string{name}, nil)
@@ -368,7 +384,7 @@ func (c *checker) about() string {
 
 // mergeSchemas lays the properties of a type over those it inherits. Spec
 // section 8.4: a property of the same data type merges the defaults.
-func mergeSchemas(parent, child schema) schema {
+func (p *parser) mergeSchemas(parent, child schema) schema {
 	out := child.Clone()
 	for k, inherited := range parent.All() {
 		own, ok := child.Get(k)
@@ -379,17 +395,16 @@ func mergeSchemas(parent, child schema) schema {
 		if own.typ != inherited.typ || own.typ == "" || imports.Primitive[own.typ] || !inherited.hasDefault {
 			continue
 		}
-		pd, ok1 := inherited.def.(*value.Map)
-		cd, ok2 := own.def.(*value.Map)
-		if !ok1 || fn.IsFunction(pd) || own.hasDefault && (!ok2 || fn.IsFunction(cd)) {
+		if _, ok := own.raw.(*value.Map); !ok || fn.IsFunction(own.raw) || fn.IsFunction(inherited.def) {
+			continue
+		}
+		c := &checker{types: p.typeSchema, owner: k, undefined: "Undefined property %s"}
+		v, e := c.check(own.raw, own.typ, []string{k}, inherited.def)
+		if e != nil {
 			continue
 		}
 		merged := *own
-		m := pd.Clone()
-		for x, v := range cd.All() {
-			m.Set(x, v)
-		}
-		merged.def, merged.hasDefault = m, true
+		merged.def, merged.hasDefault = v, true
 		out.Set(k, &merged)
 	}
 	return out

@@ -131,12 +131,12 @@ func (p *parser) checkScaling(groups *value.Ordered[*plan.ScalingGroup]) *diag.E
 		}
 	}
 	s := &scalingCheck{groups: groups, parent: parent, container: p.containers()}
+	s.adjust(p)
 	for name := range groups.All() {
 		if e := s.containedTogether(name); e != nil {
 			return e
 		}
 	}
-	s.adjust(p)
 	return nil
 }
 
@@ -172,7 +172,18 @@ func groupCycles(groups *value.Ordered[*plan.ScalingGroup]) [][]string {
 		for _, n := range loop {
 			seen[n] = true
 		}
-		out = append(out, loop)
+		out = append(out, cycleOrder(loop))
+	}
+	return out
+}
+
+// cycleOrder turns a loop from groups to members into the order of the
+// reference: from members to groups, the first member first.
+func cycleOrder(loop []string) []string {
+	n := len(loop)
+	out := make([]string, n)
+	for i := range loop {
+		out[i] = loop[(1-i+n)%n]
 	}
 	return out
 }

@@ -50,9 +50,7 @@ func (p *parser) parseSettings() *value.Map {
 		}
 		out.Set(q.Key.Text(), q.Value.Value())
 	}
-	if out.Has("default_schedules") {
-		out.Set("default_schedules", parsed)
-	}
+	out.Set("default_schedules", parsed)
 	return out
 }
 

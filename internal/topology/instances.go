@@ -175,7 +175,7 @@ func (f *forest) connectEdge(v *vertex, e *edge, before func(source, target *ver
 		return nil
 	}
 	if e.connection == allToOne && len(targets) > 0 {
-		one, err := chooseOne(v, e, targets, before)
+		one, err := f.chooseOne(v, e, targets, before)
 		if err != nil {
 			return err
 		}
@@ -194,8 +194,8 @@ func (it *item) linkAll(e *edge, targets []*item) {
 }
 
 // chooseOne gives the target of a connection to one: the one it had, else the
-// smallest id.
-func chooseOne(v *vertex, e *edge, targets []*item, before func(source, target *vertex) ([]string, error)) (*item, error) {
+// smallest id. Compat: the one it had comes back even if it was to be removed.
+func (f *forest) chooseOne(v *vertex, e *edge, targets []*item, before func(source, target *vertex) ([]string, error)) (*item, error) {
 	if before != nil {
 		had, err := before(v, e.to)
 		if err != nil {
@@ -205,6 +205,9 @@ func chooseOne(v *vertex, e *edge, targets []*item, before func(source, target *
 			if has(had, t.id) {
 				return t, nil
 			}
+		}
+		if len(had) > 0 {
+			return f.instance(e.to, nil, had[0]), nil
 		}
 	}
 	one := targets[0]

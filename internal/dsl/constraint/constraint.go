@@ -187,7 +187,7 @@ func (c Constraint) Predicate(v any) (bool, *diag.Error) {
 		hi, ok2 := value.Compare(v, l[1])
 		if !ok1 || !ok2 {
 			return false, violation("Value is not comparable, the Constraint argument type  is '%s' but value type is '%s'.",
-				value.TypeName(l[0]), value.TypeName(v))
+				value.TypeName(c.Arg), value.TypeName(v))
 		}
 		return lo >= 0 && hi <= 0, nil
 	case "valid_values":

@@ -72,10 +72,15 @@ func (l List) Err() error {
 // Sorted gives the diagnostics by file and position, without repetitions.
 func (l List) Sorted() []D {
 	out := make([]D, 0, len(l))
-	seen := map[D3]bool{}
+	type key struct {
+		file  string
+		start Pos
+		text  string
+	}
+	seen := map[key]bool{}
 	for _, e := range l {
 		d := e.Explain()
-		k := D3{d.File, d.Range.Start, d.Summary + d.Detail}
+		k := key{d.File, d.Range.Start, d.Summary + d.Detail}
 		if !seen[k] {
 			seen[k] = true
 			out = append(out, d)
@@ -92,13 +97,6 @@ func (l List) Sorted() []D {
 		return a.Range.Start.Column < b.Range.Start.Column
 	})
 	return out
-}
-
-// D3 identifies a diagnostic: file, start and text.
-type D3 struct {
-	File  string
-	Start Pos
-	Text  string
 }
 
 // Explain gives the diagnostic of an error; one without an explanation of its

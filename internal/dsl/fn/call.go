@@ -311,7 +311,7 @@ func shapeEnvironment(name string, args any) *diag.Error {
 		return validation(fmt.Sprintf("`%s` function: `%s` function arguments can't be list with only one item; only string or list with more than one item are accepted. Instead, it is a %s with the value: %s.",
 			name, name, class(args), value.Text(args)))
 	}
-	return validation(fmt.Sprintf("`%s` function: `%s` function argument should be a string or list with more than one item. Instead, it is a %s with the value: %s.",
+	return validation(fmt.Sprintf("`%s` function: `%s` function argument should be a string or list with more than one item are accepted. Instead, it is a %s with the value: %s.",
 		name, name, class(args), value.Text(args)))
 }
 
@@ -387,7 +387,7 @@ func shapeConsumers(name string, args any) *diag.Error {
 }
 
 func shapeJoin(name string, args any) *diag.Error {
-	if _, ok := args.([]any); ok || IsFunction(args) && name == Merge {
+	if _, ok := args.([]any); ok || IsFunction(args) {
 		return nil
 	}
 	return valueError(`Illegal arguments passed to %s function. Expected: [arg1\function1, arg2\function2, ...]but got: %s.`, name, value.Text(args))

@@ -160,7 +160,7 @@ func same(a, b any) bool {
 }
 
 func limit(depth int, path string) error {
-	if depth <= Limit {
+	if depth < Limit {
 		return nil
 	}
 	e := diag.New(diag.RecursionLimit, fmt.Sprintf(
@@ -172,13 +172,20 @@ func limit(depth int, path string) error {
 
 // function evaluates inside out until the value is no function or stays.
 func (e *evaluator) function(v any, path string, depth int) (any, error) {
+	// Compat: what an input holds is evaluated in the inputs themselves, once
+	// something asks for it. from is that input.
+	from := ""
 	for round := 0; ; round++ {
 		if err := limit(depth+round, path); err != nil {
 			return nil, err
 		}
 		c, ok := Parse(v)
 		if !ok {
-			return e.inside(v, path, depth+1)
+			r, err := e.inside(v, path, depth+1)
+			if from != "" && err == nil && !same(r, v) {
+				e.inputs.Set(from, r)
+			}
+			return r, err
 		}
 		if err := c.Check(); err != nil {
 			return nil, err
@@ -197,12 +204,19 @@ func (e *evaluator) function(v any, path string, depth int) (any, error) {
 				return nil, err
 			}
 		}
+		if from != "" && !same(cur, v) {
+			e.inputs.Set(from, cur)
+		}
 		r, err := e.call(c, cur, path, depth)
 		if err != nil {
 			return nil, err
 		}
 		if same(r, cur) || value.Equal(r, v) {
 			return r, nil
+		}
+		from = ""
+		if name, ok := c.Args.(string); ok && e.plan != nil && c.Name == GetInput {
+			from = name
 		}
 		v = r
 	}
@@ -226,7 +240,7 @@ func (e *evaluator) call(c Call, cur any, path string, depth int) (any, error) {
 	case GetInput:
 		return e.getInput(c, path)
 	case GetProperty:
-		return e.getProperty(c, path)
+		return e.getProperty(c, cur, path, depth)
 	case Concat:
 		return concat(c, cur)
 	case Merge:
@@ -274,6 +288,9 @@ func (e *evaluator) getInput(c Call, path string) (any, error) {
 	}
 	name := value.Text(l[0])
 	v, ok := inputs.Get(name)
+	if !ok && e.plan == nil {
+		return nil, diag.New(diag.KeyError, value.Quote(name))
+	}
 	if !ok {
 		return nil, unknownInput(name, inputs.Keys())
 	}
@@ -348,7 +365,7 @@ func hasType(v any, typ string) bool {
 	return true
 }
 
-func (e *evaluator) getProperty(c Call, path string) (any, error) {
+func (e *evaluator) getProperty(c Call, cur any, path string, depth int) (any, error) {
 	l := c.Args.([]any)
 	if holdsFunction(l[0]) || holdsFunction(l[1:]) {
 		return nil, evaluationAs(fmt.Sprintf("get_property: found an unresolved argument in path: %s, %s", value.Text(l[0]), value.Text(l[1:])))
@@ -356,7 +373,11 @@ func (e *evaluator) getProperty(c Call, path string) (any, error) {
 	if e.plan != nil {
 		at := e.site
 		at.Path = path
-		return property(l, at, e.plan)
+		v, err := property(l, at, e.plan)
+		if err != nil {
+			return nil, err
+		}
+		return e.ownProperty(v, value.Text(l[0]), cur, path, depth)
 	}
 	name := value.Text(l[0])
 	switch name {
@@ -376,6 +397,24 @@ func (e *evaluator) getProperty(c Call, path string) (any, error) {
 		return nil, err
 	}
 	return e.walk(n.Properties, l[1:], pathText{node: name, at: path, strict: true, name: GetProperty}, path)
+}
+
+// ownProperty evaluates what another node's property holds as that node sees
+// it: SELF there is not SELF here.
+func (e *evaluator) ownProperty(v any, name string, cur any, path string, depth int) (any, error) {
+	node, err := e.site.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	if e.site.Where == InNode && node == e.site.Node {
+		return v, nil
+	}
+	if value.Equal(v, cur) {
+		return v, nil
+	}
+	sub := *e
+	sub.site = Site{Where: InNode, Node: node, Path: path}
+	return sub.value(v, path, depth+1)
 }
 
 // walk follows a path at run time, evaluating functions on the way.

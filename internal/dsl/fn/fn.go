@@ -41,6 +41,8 @@ type GroupRef struct{ Name, ID string }
 type NodeData struct {
 	ID         string
 	Properties *value.Map
+	// ContainedIn is the node that this one is contained in, empty for none.
+	ContainedIn string
 }
 
 // Kind names what Lookup is asked for.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/value"
@@ -235,9 +234,13 @@ func (e *evaluator) groups(id string) ([]GroupRef, error) {
 			return nil, err
 		}
 		out = append(out, ni.ScalingGroups...)
+		n, err := e.st.Node(e.ctx, ni.NodeID)
+		if err != nil {
+			return nil, err
+		}
 		id = ""
 		for _, r := range ni.Relationships {
-			if strings.HasSuffix(r.Type, "contained_in") {
+			if n.ContainedIn != "" && r.TargetName == n.ContainedIn {
 				id = r.TargetID
 			}
 		}
@@ -275,7 +278,7 @@ func (e *evaluator) attribute(ni *NodeInstance, path []any, name, at string, dep
 
 func (e *evaluator) attributesList(c Call, path string, depth int) (any, error) {
 	l := c.Args.([]any)
-	all, err := e.st.NodeInstances(e.ctx, value.Text(l[0]))
+	all, err := e.allInstances(value.Text(l[0]))
 	if err != nil {
 		return nil, err
 	}
@@ -290,9 +293,25 @@ func (e *evaluator) attributesList(c Call, path string, depth int) (any, error) 
 	return out, nil
 }
 
+// allInstances gives all instances of a node, which SELF, SOURCE and TARGET
+// may name through one of its instances.
+func (e *evaluator) allInstances(name string) ([]*NodeInstance, error) {
+	switch name {
+	case Self, Source, Target:
+		name = e.scope.instance(name)
+		if ni, err := e.st.NodeInstance(e.ctx, name); err == nil {
+			name = ni.NodeID
+		}
+	}
+	if _, err := e.st.Node(e.ctx, name); err != nil {
+		return nil, diag.New(diag.KeyError, value.Quote("Node not found: "+name))
+	}
+	return e.st.NodeInstances(e.ctx, name)
+}
+
 func (e *evaluator) attributesDict(c Call, path string, depth int) (any, error) {
 	l := c.Args.([]any)
-	all, err := e.st.NodeInstances(e.ctx, value.Text(l[0]))
+	all, err := e.allInstances(value.Text(l[0]))
 	if err != nil {
 		return nil, err
 	}

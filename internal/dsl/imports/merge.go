@@ -160,7 +160,7 @@ func extend(have *yamltree.Node, i int, p yamltree.Pair) bool {
 	}
 	var base, more *yamltree.Node
 	switch {
-	case onlyRelationships(in) && old.IsMap():
+	case onlyRelationships(in) && old.Get("relationships").IsList():
 		base, more = old, in
 	case onlyRelationships(old) && in.IsMap() && in.Find("type") >= 0:
 		base, more = in, old

@@ -62,6 +62,9 @@ type Input struct {
 	NoVersionCheck bool
 	// NoFunctionValidation skips the static validation of functions.
 	NoFunctionValidation bool
+	// OnFile, if set, is told of every file that is read, to show its lines in
+	// diagnostics.
+	OnFile func(location string, text []byte)
 	// NoBuiltInTypes reads even the built-in types files through the Source.
 	NoBuiltInTypes bool
 	// NoInputDefaultsCheck skips the constraint checks of input defaults.

@@ -21,8 +21,6 @@ type Merged struct {
 	Version Version
 	// Base is the URL of the main file's directory, empty when unknown.
 	Base string
-	// Files are the texts that were read, by location, for diagnostics.
-	Files map[string][]byte
 }
 
 type run struct {
@@ -34,7 +32,13 @@ type run struct {
 	place      yamltree.Place
 	// blueprints maps full namespaces to imported blueprints, in order.
 	blueprints *value.Ordered[string]
-	files      map[string][]byte
+}
+
+// read tells the caller about a file.
+func (r *run) read(location string, text []byte) {
+	if r.in.OnFile != nil {
+		r.in.OnFile(location, text)
+	}
 }
 
 type entry struct {
@@ -59,14 +63,14 @@ func Load(in Input) (*yamltree.Node, *diag.Error) {
 // Merge reads all imports of a main document and merges them. isFunction tells
 // whether a value is an intrinsic function.
 func Merge(ctx context.Context, root *yamltree.Node, v Version, in Input, src Source, isFunction func(*yamltree.Node) bool) (*Merged, *diag.Error) {
-	r := &run{in: in, src: src, version: v, isFunction: isFunction, files: map[string][]byte{}}
+	r := &run{in: in, src: src, version: v, isFunction: isFunction}
 	return r.all(ctx, root)
 }
 
 func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Error) {
 	r.blueprints = &value.Ordered[string]{}
 	location := r.locate(r.in.Location)
-	r.files[r.in.Location] = r.in.Text
+	r.read(r.in.Location, r.in.Text)
 	if isBuiltInTypes(root) {
 		root = markBuiltIn(root)
 	}
@@ -92,7 +96,7 @@ func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Erro
 	}
 	r.recordBlueprints(combined)
 	combined.Remove(secImports)
-	return &Merged{Root: combined, Version: r.version, Base: baseOf(location), Files: r.files}, nil
+	return &Merged{Root: combined, Version: r.version, Base: baseOf(location)}, nil
 }
 
 func (r *run) recordBlueprints(combined *yamltree.Node) {
@@ -103,10 +107,8 @@ func (r *run) recordBlueprints(combined *yamltree.Node) {
 	seen := map[string]bool{}
 	for ns, id := range r.blueprints.All() {
 		mapping.Put(yamltree.New(ns, nil), yamltree.New(id, nil))
-		if !seen[id] {
-			seen[id] = true
-			list.Items = append(list.Items, yamltree.New(id, nil))
-		}
+		seen[id] = true
+		list.Items = append(list.Items, yamltree.New(id, nil))
 	}
 	if old := combined.Get(secNamespaces); old.IsMap() {
 		for _, p := range old.Pairs {
@@ -135,7 +137,7 @@ type queued struct {
 // collect fetches all imported files in breadth-first order.
 func (r *run) collect(ctx context.Context, root *yamltree.Node, location string, main []entry) ([]imported, *diag.Error) {
 	var out []imported
-	seen := map[string]*imported{}
+	seen := map[string]*imported{location + "\x00": {root: root, url: location}}
 	queue := []queued{{root: root, url: location, entries: main}}
 	for len(queue) > 0 {
 		q := queue[0]
@@ -274,7 +276,7 @@ func (r *run) load(ctx context.Context, en entry, f Fetched, u string) (*yamltre
 	if file, ok := builtin.Find(u); ok && !r.in.NoBuiltInTypes && f.Text == nil {
 		return builtInTree(file)
 	}
-	r.files[u] = f.Text
+	r.read(u, f.Text)
 	root, e := yamltree.Load(f.Text, u, fmt.Sprintf("Failed to parse import '%s'(via '%s')", en.written, u))
 	if e != nil {
 		return nil, e
@@ -308,6 +310,7 @@ func (r *run) importedBlueprint(ctx context.Context, in Input) (*yamltree.Node, 
 		return nil, diag.Coded(diag.Logic, 13, "Import failed: blueprints import each other without end")
 	}
 	in.NoVersionCheck, in.NoFunctionValidation, in.NoInputDefaultsCheck = true, true, true
+	in.OnFile = r.in.OnFile
 	in.NoBuiltInTypes, in.WorkingDirectory = r.in.NoBuiltInTypes, r.in.WorkingDirectory
 	root, e := Load(in)
 	if e != nil {
@@ -317,7 +320,7 @@ func (r *run) importedBlueprint(ctx context.Context, in Input) (*yamltree.Node, 
 	if e != nil {
 		return nil, e
 	}
-	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, files: r.files, depth: r.depth + 1}
+	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, depth: r.depth + 1}
 	m, e := sub.all(ctx, root)
 	if e != nil {
 		return nil, e
@@ -333,8 +336,8 @@ func MainVersion(root *yamltree.Node) (Version, *diag.Error) {
 	}
 	p := yamltree.Place{}.Key(root, secVersion)
 	n := p.Value
-	if n.IsNull() {
-		p.At, p.Path, p.Value = root, secVersion, n
+	if s, ok := n.Str(); n.IsNull() || ok && s == "" {
+		p.Path = secVersion
 		e := diag.Coded(diag.Logic, 27, "tosca_definitions_version field must appear in the main blueprint file")
 		e.Diag = &diag.D{Summary: "DSL version missing",
 			Detail: "The main file must say which version of the language it is written in.",

@@ -85,6 +85,9 @@ func (l *loader) yamlError(err error) *diag.Error {
 	if line == 0 {
 		line, col = 1, 1
 	}
+	if last := strings.Count(string(l.text), "\n") + 1; line > last {
+		line, col = last, len(l.line(last))+1
+	}
 	text := l.problem(le, line, col)
 	var e *diag.Error
 	switch le.Stage {

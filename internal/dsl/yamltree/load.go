@@ -1,7 +1,9 @@
 package yamltree
 
 import (
+	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,26 +36,13 @@ func Load(text []byte, file, prefix string) (*Node, *diag.Error) {
 	if file != "" {
 		l.file = &file
 	}
-	var doc yaml.Node
-	ld, err := yaml.NewLoader(strings.NewReader(string(text)), yaml.WithV3Defaults())
-	if err != nil {
-		return nil, l.yamlError(err)
+	root, fault := l.compose()
+	if fault != nil {
+		return nil, fault
 	}
-	if err = ld.Load(&doc); err == io.EOF {
-		return &Node{Kind: Map, File: l.file}, nil
-	} else if err != nil {
-		return nil, l.yamlError(err)
-	}
-	var second yaml.Node
-	if err = ld.Load(&second); err == nil {
-		return nil, l.secondDocument(&doc, &second)
-	} else if err != io.EOF {
-		return nil, l.yamlError(err)
-	}
-	if len(doc.Content) == 0 {
+	if root == nil {
 		return &Node{Kind: Map, File: l.file}, nil
 	}
-	root := doc.Content[0]
 	n, e := l.node(root, 0)
 	if e != nil {
 		return nil, e
@@ -67,8 +56,85 @@ func Load(text []byte, file, prefix string) (*Node, *diag.Error) {
 	return n, nil
 }
 
+// maxRepairs bounds how often a document is read again.
+const maxRepairs = 64
+
+// compose reads the text as the library's tree; nil for an empty document.
+// Compat: PyYAML takes {key:[1]} as a key with a value, the library does not.
+// Where it stops at such a colon a space is put in and noted, so that
+// positions stay those of the text.
+func (l *loader) compose() (*yaml.Node, *diag.Error) {
+	text := l.text
+	for n := 0; ; n++ {
+		doc, second, err := read(text)
+		switch {
+		case err == nil && second != nil:
+			return nil, l.secondDocument(doc, second)
+		case err == nil && (doc == nil || len(doc.Content) == 0):
+			return nil, nil
+		case err == nil:
+			return doc.Content[0], nil
+		}
+		fixed := l.repair(text, err)
+		if fixed == nil || n >= maxRepairs {
+			l.gaps = nil
+			return nil, l.yamlError(err)
+		}
+		text = fixed
+	}
+}
+
+// read loads one document, and a second one if there is any.
+func read(text []byte) (doc, second *yaml.Node, err error) {
+	ld, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithV3Defaults())
+	if err != nil {
+		return nil, nil, err
+	}
+	doc = &yaml.Node{}
+	if err = ld.Load(doc); err == io.EOF {
+		return nil, nil, nil
+	} else if err != nil {
+		return nil, nil, err
+	}
+	second = &yaml.Node{}
+	if err = ld.Load(second); err == io.EOF {
+		return doc, nil, nil
+	}
+	return doc, second, err
+}
+
+// repair puts a space behind a colon at which the library stopped, nil when
+// the error is another one.
+func (l *loader) repair(text []byte, err error) []byte {
+	var le *yaml.LoadError
+	if !errors.As(err, &le) || le.Stage != yaml.ParserStage || le.Mark.Column < 2 {
+		return nil
+	}
+	start := 0
+	for n := 1; n < le.Mark.Line; n++ {
+		i := bytes.IndexByte(text[start:], '\n')
+		if i < 0 {
+			return nil
+		}
+		start += i + 1
+	}
+	at := start + le.Mark.Column - 1
+	if at >= len(text) || text[at-1] != ':' || text[at] != '[' && text[at] != '{' {
+		return nil
+	}
+	if l.gaps == nil {
+		l.gaps = map[int][]int{}
+	}
+	l.gaps[le.Mark.Line] = append(l.gaps[le.Mark.Line], le.Mark.Column)
+	out := append([]byte(nil), text[:at]...)
+	out = append(out, ' ')
+	return append(out, text[at:]...)
+}
+
 type loader struct {
-	text   []byte
+	text []byte
+	// gaps are the columns, by line, at which spaces were put in.
+	gaps   map[int][]int
 	file   *string
 	prefix string
 	done   map[*yaml.Node]*Node
@@ -76,7 +142,13 @@ type loader struct {
 }
 
 func (l *loader) at(y *yaml.Node) *Node {
-	return &Node{File: l.file, Line: y.Line, Col: y.Column - 1}
+	col := y.Column - 1
+	for _, gap := range l.gaps[y.Line] {
+		if y.Column > gap {
+			col--
+		}
+	}
+	return &Node{File: l.file, Line: y.Line, Col: col}
 }
 
 func (l *loader) node(y *yaml.Node, depth int) (*Node, *diag.Error) {

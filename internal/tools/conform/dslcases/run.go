@@ -384,6 +384,9 @@ func mergeOperation(in *value.Map) (any, error) {
 		return &o
 	}
 	over, under := read("overriding"), read("overridden")
+	if over == nil && under == nil {
+		return nil, nil
+	}
 	if text(in.At("kind")) == "type_over_type" {
 		return iface.TypeOverType(over, under).Value(), nil
 	}

@@ -17,10 +17,21 @@ func missing(key any) error { return diag.New(diag.KeyError, value.Repr(key)) }
 func (s *stub) Node(_ context.Context, id string) (*fn.NodeData, error) {
 	for _, x := range listOf(s.m.At("nodes")) {
 		if m := mapOf(x); text(m.At("id")) == id {
-			return &fn.NodeData{ID: id, Properties: mapOf(m.At("properties"))}, nil
+			return &fn.NodeData{ID: id, Properties: mapOf(m.At("properties")), ContainedIn: containerOf(m)}, nil
 		}
 	}
 	return nil, missing(id)
+}
+
+func containerOf(node *value.Map) string {
+	for _, x := range listOf(node.At("relationships")) {
+		for _, t := range value.Strings(mapOf(x).At("type_hierarchy")) {
+			if t == "cloudify.relationships.contained_in" {
+				return text(mapOf(x).At("target_id"))
+			}
+		}
+	}
+	return ""
 }
 
 func instanceOf(m *value.Map) *fn.NodeInstance {

@@ -1,0 +1,130 @@
+package dsl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reifyhq/reify/internal/dsl/value"
+)
+
+// memory is a Source of files held in memory, by path.
+type memory map[string]string
+
+func (m memory) Fetch(_ context.Context, u, _ string) (Fetched, error) {
+	if t, ok := m[strings.TrimPrefix(u, "file:")]; ok {
+		return Fetched{Text: []byte(t)}, nil
+	}
+	return Fetched{}, fmt.Errorf("no such file")
+}
+
+func (m memory) Exists(_ context.Context, u string) bool {
+	_, ok := m[strings.TrimPrefix(u, "file:")]
+	return ok
+}
+
+// counter makes ids that never repeat.
+func counter() func(string) string {
+	n := 0
+	return func(name string) string {
+		n++
+		return fmt.Sprintf("%s_%06d", name, n)
+	}
+}
+
+const webBlueprint = `tosca_definitions_version: cloudify_dsl_VERSION
+imports:
+  - cloudify/types/types.yaml
+inputs:
+  port: {type: integer, default: 8080}
+  name: {type: string}
+node_templates:
+  vm:
+    type: cloudify.nodes.Compute
+    properties:
+      ip: 10.0.0.1
+      agent_config: {install_method: none}
+    capabilities: {scalable: {properties: {default_instances: 2}}}
+  web:
+    type: cloudify.nodes.WebServer
+    properties: {port: {get_input: port}}
+    interfaces:
+      cloudify.interfaces.lifecycle:
+        create: scripts/create.sh
+        start:
+          implementation: scripts/start.py
+          inputs:
+            url: {concat: ['http://', {get_property: [vm, ip]}, ':', {get_property: [SELF, port]}]}
+            host: {get_attribute: [vm, ip]}
+    relationships:
+      - type: cloudify.relationships.contained_in
+        target: vm
+capabilities:
+  endpoint: {value: {get_attribute: [web, endpoint]}}
+outputs:
+  name: {value: {get_input: name}}
+`
+
+func TestWebBlueprintToInstances(t *testing.T) {
+	for _, version := range []string{"1_3", "1_4", "1_5"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			src := memory{"/bp/scripts/create.sh": "", "/bp/scripts/start.py": ""}
+			in := Input{Text: []byte(strings.Replace(webBlueprint, "VERSION", version, 1)), Location: "/bp/blueprint.yaml"}
+			p, errs := Parse(context.Background(), in, src)
+			if errs.HasErrors() {
+				t.Fatal(errs.First())
+			}
+			if !p.Workflows.Has("install") || !p.Workflows.Has("execute_operation") {
+				t.Fatalf("workflows: %v", p.Workflows.Keys())
+			}
+			d, err := Prepare(context.Background(), p, PrepareInput{Inputs: value.MapOf("name", "shop"), NewID: counter()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := d.Nodes[1].Operations.At("cloudify.interfaces.lifecycle.start")
+			want := map[string]any{"url": "http://10.0.0.1:8080", "host": map[string]any{"get_attribute": []any{"vm", "ip"}}, "script_path": "scripts/start.py"}
+			if diff := cmp.Diff(want, value.Plain(start.Inputs)); diff != "" {
+				t.Errorf("inputs of start (-want +got):\n%s", diff)
+			}
+			if start.Plugin != "script" || start.Executor != "auto" || !start.HasIntrinsicFunctions {
+				t.Errorf("start is %+v", start)
+			}
+			if d.Nodes[1].HostID != "vm" || len(d.NodeInstances) != 4 {
+				t.Errorf("host %q, %d instances", d.Nodes[1].HostID, len(d.NodeInstances))
+			}
+			if got := value.Plain(d.Outputs); !cmp.Equal(got, map[string]any{"name": map[string]any{"value": "shop"}}) {
+				t.Errorf("outputs are %v", got)
+			}
+		})
+	}
+}
+
+// A plan is stored as JSON between parsing and use.
+func TestPlanSurvivesJSON(t *testing.T) {
+	text := `tosca_definitions_version: cloudify_dsl_1_5
+inputs: {z: {default: 1.0}, a: {default: 1}, big: {default: 123456789012345678901234567890}}
+outputs: {o: {value: [1e3, 1.0e+30, .5, null, true]}}
+`
+	p, errs := Parse(context.Background(), Input{Text: []byte(text)}, memory{})
+	if errs.HasErrors() {
+		t.Fatal(errs.First())
+	}
+	data, err := p.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &Plan{}
+	if err := q.UnmarshalJSON(data); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := value.Repr(p.Value()), value.Repr(q.Value()); a != b {
+		t.Errorf("changed by JSON:\n%s\n%s", a, b)
+	}
+	if diff := cmp.Diff([]string{"z", "a", "big"}, q.Inputs.Keys()); diff != "" {
+		t.Errorf("order of inputs (-want +got):\n%s", diff)
+	}
+}
