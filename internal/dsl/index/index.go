@@ -111,9 +111,10 @@ func Build(ctx context.Context, in imports.Input, src imports.Source) (*Index, *
 	if !root.IsMap() {
 		root = yamltree.NewMap(root)
 	}
-	merged := merge(ctx, root, in, src)
+	rec := &recorder{Source: src, texts: map[string][]byte{}}
+	merged := merge(ctx, root, in, rec)
 	x := &Index{Root: merged.Root, Main: in.Location, byName: map[Kind]map[string]*Symbol{}, symbols: map[Kind][]*Symbol{},
-		texts: newTexts(merged.Files)}
+		texts: newTexts(rec.texts)}
 	x.texts.add(in.Location, in.Text)
 	c := &collector{x: x, seen: map[Ref]bool{}}
 	c.imports(root)
@@ -228,6 +229,21 @@ func BuiltIn(location string) (name string, text []byte, ok bool) {
 	return name, text, text != nil
 }
 
+// recorder keeps the texts that a parse reads.
+type recorder struct {
+	imports.Source
+	texts map[string][]byte
+}
+
+// Fetch reads through to the source.
+func (r *recorder) Fetch(ctx context.Context, url, version string) (imports.Fetched, error) {
+	f, err := r.Source.Fetch(ctx, url, version)
+	if err == nil && f.Text != nil {
+		r.texts[url] = f.Text
+	}
+	return f, err
+}
+
 // texts finds where tokens end. Lines are split when first asked for.
 type texts struct {
 	mu    sync.Mutex
@@ -235,13 +251,7 @@ type texts struct {
 	lines map[string][]string
 }
 
-func newTexts(files map[string][]byte) *texts {
-	t := &texts{raw: map[string][]byte{}, lines: map[string][]string{}}
-	for k, v := range files {
-		t.raw[k] = v
-	}
-	return t
-}
+func newTexts(raw map[string][]byte) *texts { return &texts{raw: raw, lines: map[string][]string{}} }
 
 func (t *texts) add(location string, text []byte) { t.raw[location] = text }
 
