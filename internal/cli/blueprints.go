@@ -29,6 +29,12 @@ func (a *app) blueprintsCommand() *cobra.Command {
 	if a.Validate != nil {
 		cmd.AddCommand(a.blueprintsValidate())
 	}
+	if a.Graph != nil {
+		cmd.AddCommand(a.blueprintsGraph())
+	}
+	if a.Explain != nil {
+		cmd.AddCommand(a.blueprintsExplain())
+	}
 	return cmd
 }
 
@@ -344,30 +350,5 @@ func (a *app) blueprintsPackage() *cobra.Command {
 		})
 	cmd.Flags().StringVarP(&output, "output-path", "o", "", "file or directory to write to")
 	cmd.Flags().BoolVar(&everything, "include-all", false, "pack version control data and editor leftovers, too")
-	return cmd
-}
-
-func (a *app) blueprintsValidate() *cobra.Command {
-	var isSARIF bool
-	cmd := verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
-		func(ctx context.Context, args []string) error {
-			v := Validation{Paths: args, Format: "text", Colour: a.colour()}
-			switch {
-			case isSARIF:
-				v.Format = "sarif"
-			case a.json:
-				v.Format = "json"
-			}
-			problems, err := a.Validate(ctx, v, a.Stdout)
-			if err != nil {
-				return err
-			}
-			if problems > 0 {
-				return fmt.Errorf("%d problems found", problems)
-			}
-			a.say("No problems found")
-			return nil
-		})
-	cmd.Flags().BoolVar(&isSARIF, "sarif", false, "print the findings as SARIF, for editors and code review")
 	return cmd
 }

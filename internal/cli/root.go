@@ -38,6 +38,19 @@ type Validation struct {
 	Colour bool
 }
 
+// Drawing asks for the topology of a blueprint on this machine.
+type Drawing struct {
+	Path string
+	// Format is svg, dot, mermaid or json.
+	Format string
+}
+
+// Explanation asks where everything of a node comes from.
+type Explanation struct {
+	Path, Node string
+	JSON       bool
+}
+
 // Options wire the command line to its surroundings.
 type Options struct {
 	Stdin          io.Reader
@@ -52,6 +65,11 @@ type Options struct {
 	// Validate checks blueprints, writes its findings to stdout and returns how many problems there are; nil leaves
 	// blueprints validate out.
 	Validate func(ctx context.Context, v Validation, stdout io.Writer) (problems int, err error)
+	// Graph draws a blueprint to w and Explain writes about a node to w; nil leaves the command out.
+	Graph   func(ctx context.Context, d Drawing, w io.Writer) error
+	Explain func(ctx context.Context, e Explanation, w io.Writer) error
+	// LanguageServer serves an editor over the two streams until it says goodbye; nil leaves the command out.
+	LanguageServer func(ctx context.Context, in io.Reader, out, log io.Writer) error
 	// DecodeYAML reads a YAML mapping; nil means that only JSON is read.
 	DecodeYAML func(data []byte) (map[string]any, error)
 }
@@ -141,6 +159,9 @@ func (a *app) root() *cobra.Command {
 		a.versionCommand(), a.configCommand(), a.completionCommand(root))
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
+	}
+	if a.LanguageServer != nil {
+		root.AddCommand(a.lspCommand())
 	}
 	root.SetHelpCommand(&cobra.Command{Use: "help [COMMAND]", Short: "Show help", RunE: func(cmd *cobra.Command, args []string) error {
 		found, _, err := root.Find(args)

@@ -49,6 +49,18 @@ func testOptions() Options {
 			}
 			return 0, nil
 		},
+		Graph: func(_ context.Context, d Drawing, w io.Writer) error {
+			_, err := fmt.Fprintf(w, "drew %s as %s\n", d.Path, d.Format)
+			return err
+		},
+		Explain: func(_ context.Context, e Explanation, w io.Writer) error {
+			_, err := fmt.Fprintf(w, "explained %s of %s, %v\n", e.Node, e.Path, e.JSON)
+			return err
+		},
+		LanguageServer: func(_ context.Context, _ io.Reader, out, _ io.Writer) error {
+			_, err := fmt.Fprintln(out, "served")
+			return err
+		},
 		DecodeYAML: func(data []byte) (map[string]any, error) {
 			m := map[string]any{}
 			if json.Unmarshal(data, &m) == nil {

@@ -29,10 +29,10 @@ type way struct{ from, to int }
 // layout places the nodes of a graph: siblings in rows, those that depend on others above these, containers around
 // their children.
 type layout struct {
-	g     *graph
-	at    []box
-	ways  map[way][]point
-	width float64
+	g      *graph
+	at     []box
+	ways   map[way][]point
+	width  float64
 	height float64
 }
 
@@ -370,6 +370,9 @@ func (r *rows) coordinates() (width, height float64) {
 		}
 		for _, i := range row {
 			b := &r.boxes[i]
+			if b.node < 0 {
+				b.h = high
+			}
 			b.x, b.y = centre[i]-b.w/2-left, y+(high-b.h)/2
 		}
 		y += high
@@ -417,7 +420,7 @@ func (r *rows) write() {
 		k := way{r.boxes[p.from].node, r.boxes[p.to].node}
 		for _, i := range points {
 			b := r.boxes[i]
-			r.l.ways[k] = append(r.l.ways[k], point{b.x + b.w/2, b.y + b.h/2})
+			r.l.ways[k] = append(r.l.ways[k], point{b.x + b.w/2, b.y}, point{b.x + b.w/2, b.y + b.h})
 		}
 	}
 }
