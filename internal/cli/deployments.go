@@ -46,7 +46,7 @@ func (a *app) create(
 	if err := checkID("deployment", id, true); err != nil {
 		return client.Deployment{}, err
 	}
-	given, err := a.readValues(f.inputs)
+	given, err := readValues(f.inputs)
 	if err != nil {
 		return client.Deployment{}, err
 	}

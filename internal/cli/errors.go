@@ -31,6 +31,9 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{text: fmt.Sprintf(format, args...)} }
 
+// Usage marks an error of a Program as a wrong command line.
+func Usage(err error) error { return &usageError{text: err.Error()} }
+
 // hinted is an error with a word on what to do.
 type hinted struct {
 	error

@@ -104,8 +104,8 @@ func (f *startFlags) register(cmd *cobra.Command) {
 }
 
 // params turns the options into what the manager is asked for.
-func (a *app) params(deployment, workflow string, f startFlags) (client.StartParams, error) {
-	given, err := a.readValues(f.parameters)
+func params(deployment, workflow string, f startFlags) (client.StartParams, error) {
+	given, err := readValues(f.parameters)
 	return client.StartParams{
 		Deployment: model.DeploymentID(deployment), Workflow: workflow, Parameters: given.document,
 		AllowCustomParameters: f.allowCustom, Force: f.force, DryRun: f.isDryRun, Queue: f.queue,
@@ -156,7 +156,7 @@ func (a *app) executionsStart() *cobra.Command {
 	var deployment string
 	cmd := verb("start WORKFLOW", "Start a workflow on a deployment and follow it", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			p, err := a.params(deployment, args[0], f)
+			p, err := params(deployment, args[0], f)
 			if err != nil {
 				return err
 			}

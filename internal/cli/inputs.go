@@ -2,12 +2,15 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/client"
+	"github.com/reifyhq/reify/internal/dsl"
+	"github.com/reifyhq/reify/internal/dsl/yamltree"
 	"github.com/reifyhq/reify/internal/model"
 )
 
@@ -20,13 +23,13 @@ type values struct {
 
 // readValues reads what was given with -i or -p, each of which is a YAML or JSON file, a JSON object, or assignments
 // key=value separated by semicolons. Later ones win.
-func (a *app) readValues(given []string) (values, error) {
+func readValues(given []string) (values, error) {
 	v := values{document: model.Document{}, texts: map[string]string{}}
 	for _, g := range given {
 		switch trimmed := strings.TrimSpace(g); {
 		case trimmed == "":
 		case strings.HasPrefix(trimmed, "{"):
-			if err := v.mapping([]byte(trimmed), a.decodeMapping); err != nil {
+			if err := v.mapping([]byte(trimmed)); err != nil {
 				return v, usagef("cannot read %q: %v", g, err)
 			}
 		case isFile(g):
@@ -34,7 +37,7 @@ func (a *app) readValues(given []string) (values, error) {
 			if err != nil {
 				return v, err
 			}
-			if err := v.mapping(data, a.decodeMapping); err != nil {
+			if err := v.mapping(data); err != nil {
 				return v, usagef("cannot read %s: %v", g, err)
 			}
 		default:
@@ -51,17 +54,29 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func (a *app) decodeMapping(data []byte) (map[string]any, error) {
-	if a.DecodeYAML != nil {
-		return a.DecodeYAML(data)
-	}
+// decodeMapping reads JSON, or else YAML as blueprints are written in.
+func decodeMapping(data []byte) (model.Document, error) {
 	var d model.Document
-	err := json.Unmarshal(data, &d)
-	return d, err
+	if json.Unmarshal(data, &d) == nil {
+		return d, nil
+	}
+	tree, yamlErr := yamltree.Load(data, "", "")
+	if yamlErr != nil {
+		return nil, yamlErr
+	}
+	if !tree.IsMap() {
+		return nil, errors.New("it is not a mapping")
+	}
+	// By way of JSON, which keeps 1 and 1.0 apart in the documents that are sent.
+	text, err := dsl.EncodeJSON(tree.Value())
+	if err != nil {
+		return nil, err
+	}
+	return d, json.Unmarshal(text, &d)
 }
 
-func (v values) mapping(data []byte, decode func([]byte) (map[string]any, error)) error {
-	m, err := decode(data)
+func (v values) mapping(data []byte) error {
+	m, err := decodeMapping(data)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (a *app) installCommand() *cobra.Command {
 			if _, err := a.create(ctx, c, id, string(b.ID), d); err != nil {
 				return err
 			}
-			p, err := a.params(id, workflow, s)
+			p, err := params(id, workflow, s)
 			if err != nil {
 				return err
 			}
@@ -58,7 +58,7 @@ func (a *app) uninstallCommand() *cobra.Command {
 	var recursive bool
 	cmd := verb("uninstall DEPLOYMENT_ID", "Uninstall a deployment, delete it and its blueprint", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			p, err := a.params(args[0], workflow, s)
+			p, err := params(args[0], workflow, s)
 			if err != nil {
 				return err
 			}
@@ -66,10 +66,10 @@ func (a *app) uninstallCommand() *cobra.Command {
 				p.Parameters["recursive"] = true
 			}
 			x, err := a.start(ctx, c, p, s.follow)
-			if err != nil || !x.Status.Ended() {
-				return a.report(x, err)
+			if err := a.report(x, err); err != nil || !x.Status.Ended() {
+				return err
 			}
-			return a.report(x, a.remove(ctx, c, p.Deployment, client.DeleteParams{Force: s.force, Recursive: recursive}))
+			return a.remove(ctx, c, p.Deployment, client.DeleteParams{Force: s.force, Recursive: recursive})
 		}))
 	s.register(cmd)
 	flags := cmd.Flags()

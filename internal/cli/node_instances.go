@@ -80,7 +80,7 @@ func (a *app) updateRuntime() *cobra.Command {
 	var properties []string
 	cmd := verb("update-runtime NODE_INSTANCE_ID", "Set runtime properties", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			given, err := a.readValues(properties)
+			given, err := readValues(properties)
 			if err != nil {
 				return err
 			}

@@ -24,8 +24,8 @@ func (a *app) profilesCommand() *cobra.Command {
 
 // profileFlags are the fields of a profile as options.
 type profileFlags struct {
-	username, password, token, tenant, certificate string
-	skipCheck                                      bool
+	username, password, token, certificate string
+	skipCheck                              bool
 }
 
 func (f *profileFlags) register(cmd *cobra.Command) {

@@ -70,8 +70,6 @@ type Options struct {
 	Explain func(ctx context.Context, e Explanation, w io.Writer) error
 	// LanguageServer serves an editor over the two streams until it says goodbye; nil leaves the command out.
 	LanguageServer func(ctx context.Context, in io.Reader, out, log io.Writer) error
-	// DecodeYAML reads a YAML mapping; nil means that only JSON is read.
-	DecodeYAML func(data []byte) (map[string]any, error)
 }
 
 // CLI is the command line.
@@ -241,7 +239,12 @@ func program(use, short string, run Program, a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " [OPTIONS]", Short: short, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return run(cmd.Context(), args, a.Stdout, a.Stderr)
+			err := run(cmd.Context(), args, a.Stdout, a.Stderr)
+			var usage *usageError
+			if errors.As(err, &usage) {
+				usage.command = cmd.CommandPath()
+			}
+			return err
 		},
 	}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -60,20 +59,6 @@ func testOptions() Options {
 		LanguageServer: func(_ context.Context, _ io.Reader, out, _ io.Writer) error {
 			_, err := fmt.Fprintln(out, "served")
 			return err
-		},
-		DecodeYAML: func(data []byte) (map[string]any, error) {
-			m := map[string]any{}
-			if json.Unmarshal(data, &m) == nil {
-				return m, nil
-			}
-			for line := range strings.Lines(string(data)) {
-				key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-				if !ok {
-					return nil, errors.New("not a mapping")
-				}
-				m[key] = value
-			}
-			return m, nil
 		},
 	}
 }

@@ -216,7 +216,9 @@ func find(m map[string]object, model string, r *http.Request) (any, error) {
 
 func decode(r *http.Request) object {
 	var o object
-	json.NewDecoder(r.Body).Decode(&o)
+	dec := json.NewDecoder(r.Body)
+	dec.UseNumber()
+	dec.Decode(&o)
 	return o
 }
 
@@ -461,7 +463,7 @@ func (s *stub) patchInstance(r *http.Request) (any, error) {
 		return nil, missing("NodeInstance", r.PathValue("id"))
 	}
 	body := decode(r)
-	if given := int(body["version"].(float64)); given < i["version"].(int) {
+	if given, err := body["version"].(json.Number).Int64(); err != nil || int(given) < i["version"].(int) {
 		return nil, &refuse{409, "conflict_error", fmt.Sprintf("Node instance update conflict [current version=%d, update version=%d]", i["version"], given)}
 	}
 	i["runtime_properties"], i["version"] = body["runtime_properties"], i["version"].(int)+1

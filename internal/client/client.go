@@ -168,9 +168,13 @@ type stream struct {
 
 // call sends r within the client's timeout and decodes the answer into out, which may be nil.
 func (c *Client) call(ctx context.Context, r request, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.exchange(ctx, r, out)
+	err := c.exchange(bounded, r, out)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return &Unreachable{URL: c.URL(), Err: fmt.Errorf("no answer to %s %s within %s", r.method, r.path, c.timeout)}
+	}
+	return err
 }
 
 // exchange is call without a time limit of its own.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -49,7 +50,7 @@ type ListOptions struct {
 func (o ListOptions) values() url.Values {
 	q := url.Values{}
 	for k, v := range o.Equal {
-		q[k] = v
+		q[k] = slices.Clone(v)
 	}
 	if len(o.Include) > 0 {
 		q.Set("_include", join(o.Include))

@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/dsl/fn"
 	"github.com/reifyhq/reify/internal/dsl/plan"
 	"github.com/reifyhq/reify/internal/dsl/value"
+	"github.com/reifyhq/reify/internal/dsl/yamltree"
 )
 
 // visit is called with every value of a plan that may hold functions, its site
@@ -207,35 +208,32 @@ func (p *parser) placeFunction(e *diag.Error, path string, c fn.Call) {
 		}
 		at.At, n = k, v
 	}
-	if k := findFunction(n, c); k != nil {
+	if k, arg := findFunction(n, c); k != nil {
 		at.At = k
-	}
-	if at.At != nil && at.At.Line > 0 {
-		e.Diag.File = at.At.FileName()
-		e.Diag.Range.Start = diag.Pos{Line: at.At.Line, Column: at.At.Col + 1}
-		if s, ok := at.At.Str(); ok {
-			e.Diag.Range.End = diag.Pos{Line: at.At.Line, Column: at.At.Col + 1 + len(s)}
+		if e.Class == diag.UnknownInput && arg.Kind == yamltree.Scalar {
+			at.At = arg
 		}
 	}
+	yamltree.Aim(e, at.At)
 }
 
-// findFunction gives the key of a function inside of a value.
-func findFunction(n *node, c fn.Call) *node {
+// findFunction gives the key and argument of a function inside of a value.
+func findFunction(n *node, c fn.Call) (key, arg *node) {
 	if n == nil {
-		return nil
+		return nil, nil
 	}
 	if k, v := n.Entry(c.Name); k != nil && value.Equal(v.Value(), c.Args) {
-		return k
+		return k, v
 	}
 	for _, q := range n.Pairs {
-		if k := findFunction(q.Value, c); k != nil {
-			return k
+		if k, v := findFunction(q.Value, c); k != nil {
+			return k, v
 		}
 	}
 	for _, x := range n.Items {
-		if k := findFunction(x, c); k != nil {
-			return k
+		if k, v := findFunction(x, c); k != nil {
+			return k, v
 		}
 	}
-	return nil
+	return nil, nil
 }

@@ -198,9 +198,8 @@ func (p *parser) checkInputDefaults() {
 		e := asError(err)
 		f := in.place.Key(in.place.Value, "default")
 		at := place{At: f.At, Path: f.Path, Value: f.Value}
-		msg := e.Message
+		e.Placed = true
 		e = at.Locate(e)
-		e.Message = msg
 		p.errs = append(p.errs, e)
 	}
 }

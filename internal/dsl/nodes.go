@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/dsl/iface"
 	"github.com/reifyhq/reify/internal/dsl/plan"
 	"github.com/reifyhq/reify/internal/dsl/value"
+	"github.com/reifyhq/reify/internal/dsl/yamltree"
 )
 
 // Names of relationship types that the language knows.
@@ -135,13 +136,13 @@ func (p *parser) nodeBody(at place, nt *nodeTemplate) {
 	if nt.typ == nil {
 		return
 	}
-	merged, problems := iface.MergeTemplate(own, nt.typ.interfaces)
+	merged, problems := p.merged.MergeTemplate(own, nt.typ.interfaces)
 	for _, x := range problems {
 		p.fail(at, x.Err)
 	}
 	nt.plan.Interfaces = merged
 	nt.plan.TypeHierarchy = nt.typ.hierarchy
-	ops, e := p.operations(merged, fmt.Sprintf("node '%s' of type '%s'", nt.plan.Name, nt.plan.Type), 10)
+	ops, e := p.operations(merged, fmt.Sprintf("node '%s' of type '%s'", nt.plan.Name, nt.plan.Type), 10, n.Get("interfaces"))
 	if e != nil {
 		p.fail(at, e)
 	}
@@ -178,7 +179,7 @@ func (p *parser) templateType(at place, nt *nodeTemplate) *nodeType {
 	nt.plan.Type = f.Value.Text()
 	t, ok := p.nodeTypes.Get(nt.plan.Type)
 	if !ok {
-		p.fail(f, p.unknownNodeType(nt.plan.Type))
+		p.fail(f, yamltree.Aim(p.unknownNodeType(nt.plan.Type), f.Value))
 		return nil
 	}
 	return t
@@ -209,6 +210,9 @@ func (p *parser) nodeProperties(at place, nt *nodeTemplate) {
 	}
 }
 
+// codeValueType is the reference's code for a value of a wrong type.
+const codeValueType = 105
+
 // refine puts a diagnostic of a property at the property itself, or at the
 // element that lacks it.
 func refine(e *diag.Error, f, owner place) *diag.Error {
@@ -226,15 +230,11 @@ func refine(e *diag.Error, f, owner place) *diag.Error {
 	if at == nil {
 		at = owner.At
 	}
-	if at != nil && at.Line > 0 {
-		e.Diag.File = at.FileName()
-		e.Diag.Range.Start = diag.Pos{Line: at.Line, Column: at.Col + 1}
-		if s, ok := at.Str(); ok && !strings.Contains(s, "\n") {
-			e.Diag.Range.End = diag.Pos{Line: at.Line, Column: at.Col + 1 + len(s)}
-		}
+	if e.Code == codeValueType && n != nil && n.Kind == yamltree.Scalar {
+		at = n
 	}
 	e.Diag.Path = f.Path
-	return e
+	return yamltree.Aim(e, at)
 }
 
 func usesExternal(given *value.Map) (bool, *diag.Error) {
@@ -282,18 +282,18 @@ func (p *parser) parseRelationship(at, owner place, nt *nodeTemplate) *plan.Rela
 	p.relationshipProperties(at, r, typ, nt)
 	var problems []iface.Problem
 	var more []iface.Problem
-	r.SourceInterfaces, problems = iface.MergeTemplate(source, typ.source)
-	r.TargetInterfaces, more = iface.MergeTemplate(target, typ.target)
+	r.SourceInterfaces, problems = p.merged.MergeTemplate(source, typ.source)
+	r.TargetInterfaces, more = p.merged.MergeTemplate(target, typ.target)
 	for _, x := range append(problems, more...) {
 		p.fail(at, x.Err)
 	}
 	describe := fmt.Sprintf("relationship of type '%s' in node '%s'", r.Type, nt.plan.Name)
 	var e *diag.Error
-	if r.SourceOperations, e = p.operations(r.SourceInterfaces, describe, 19); e != nil {
+	if r.SourceOperations, e = p.operations(r.SourceInterfaces, describe, 19, n.Get("source_interfaces")); e != nil {
 		p.fail(owner, e)
 		return r
 	}
-	if r.TargetOperations, e = p.operations(r.TargetInterfaces, describe, 19); e != nil {
+	if r.TargetOperations, e = p.operations(r.TargetInterfaces, describe, 19, n.Get("target_interfaces")); e != nil {
 		p.fail(owner, e)
 	}
 	return r
@@ -312,7 +312,7 @@ func (p *parser) relationshipType(at place, r *plan.Relationship) *relationType 
 		e := diag.Coded(diag.Logic, 26, fmt.Sprintf("A relationship instance under node '%s' declares an undefined relationship type '%s'", name, r.Type))
 		e.Diag = &diag.D{Summary: "Unknown relationship type",
 			Detail: fmt.Sprintf("Node %q has a relationship of type %q, which is not defined.", name, r.Type), Fix: diag.DidYouMean(r.Type, names)}
-		p.fail(f, e)
+		p.fail(f, yamltree.Aim(e, f.Value))
 		return nil
 	}
 	return t
@@ -343,7 +343,7 @@ func (p *parser) relationshipTarget(at place, r *plan.Relationship, name string)
 		e.Diag = &diag.D{Summary: "Unknown relationship target",
 			Detail: fmt.Sprintf("Node %q has a relationship to %q, but there is no node template of that name. Defined: %s.", name, r.TargetID, diag.Names(names)),
 			Fix:    diag.DidYouMean(r.TargetID, names)}
-		p.fail(f, e)
+		p.fail(f, yamltree.Aim(e, f.Value))
 	case r.TargetID == name:
 		e := diag.Coded(diag.Logic, 23, fmt.Sprintf("A relationship instance under node '%s' of type 'type' illegally declares the source node as the target node", name))
 		e.Diag = &diag.D{Summary: "Relationship to itself", Detail: fmt.Sprintf("Node %q cannot have a relationship to itself.", name)}

@@ -146,8 +146,9 @@ func (p *parser) relationType(section place, name string, depth int) *relationTy
 		t.target = iface.MergeTypes(t.target, parent.target)
 		t.hierarchy = append(append([]string(nil), parent.hierarchy...), name)
 	}
-	for _, ifaces := range []*value.Map{t.source, t.target} {
-		if _, e := p.operations(ifaces, fmt.Sprintf("relationship '%s'", name), 19); e != nil {
+	for i, ifaces := range []*value.Map{t.source, t.target} {
+		written := n.Get([]string{"source_interfaces", "target_interfaces"}[i])
+		if _, e := p.operations(ifaces, fmt.Sprintf("relationship '%s'", name), 19, written); e != nil {
 			p.fail(at, e)
 			break
 		}

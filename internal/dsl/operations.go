@@ -11,6 +11,7 @@ import (
 	"github.com/reifyhq/reify/internal/dsl/imports"
 	"github.com/reifyhq/reify/internal/dsl/plan"
 	"github.com/reifyhq/reify/internal/dsl/value"
+	"github.com/reifyhq/reify/internal/dsl/yamltree"
 )
 
 // Fields that a script's operation and workflow get, sections 8.11 and 9.3.
@@ -165,29 +166,50 @@ func (p *parser) operation(name string, op iface.Op, unknown func() *diag.Error)
 
 // operations resolves all operations of merged interfaces: each is known by
 // its short name, unless several interfaces have it, and its full name.
-func (p *parser) operations(ifaces *value.Map, describe string, code int) (*value.Ordered[*plan.Operation], *diag.Error) {
+// written is where the template has the interfaces, for diagnostics.
+func (p *parser) operations(ifaces *value.Map, describe string, code int, written *node) (*value.Ordered[*plan.Operation], *diag.Error) {
 	out := &value.Ordered[*plan.Operation]{}
 	uses := map[string]int{}
+	for _, x := range ifaces.All() {
+		ops, _ := x.(*value.Map)
+		for op := range ops.All() {
+			uses[op]++
+		}
+	}
 	for name, x := range ifaces.All() {
 		ops, _ := x.(*value.Map)
 		for op, v := range ops.All() {
-			raw := iface.Read(v)
-			o, e := p.operation(op, raw, func() *diag.Error { return p.unknownOperation(raw.Implementation, name, op, describe, code) })
-			if e != nil {
-				return out, e
+			m, _ := v.(*value.Map)
+			o, ok := p.resolved[m]
+			if !ok {
+				raw := iface.Read(v)
+				var e *diag.Error
+				o, e = p.operation(op, raw, func() *diag.Error { return p.unknownOperation(raw.Implementation, name, op, describe, code) })
+				if e != nil {
+					return out, yamltree.Aim(e, implementationOf(written, name, op))
+				}
+				p.resolved[m] = o
 			}
-			if uses[op]++; uses[op] == 1 {
+			if uses[op] == 1 {
 				out.Set(op, o)
 			}
 			out.Set(name+"."+op, o)
 		}
 	}
-	for op, n := range uses {
-		if n > 1 {
-			out.Delete(op)
-		}
-	}
 	return out, nil
+}
+
+// implementationOf gives the node at which an operation names what implements
+// it, nil when the type does.
+func implementationOf(written *node, interfaceName, op string) *node {
+	k, v := written.Get(interfaceName).Entry(op)
+	if ik, iv := v.Entry("implementation"); ik != nil {
+		return iv
+	}
+	if _, ok := v.Str(); ok {
+		return v
+	}
+	return k
 }
 
 func (p *parser) unknownOperation(impl, interfaceName, op, describe string, code int) *diag.Error {

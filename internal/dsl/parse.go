@@ -17,14 +17,14 @@ func Parse(ctx context.Context, in Input, src Source) (*Plan, diag.List) {
 	if e != nil {
 		return nil, diag.List{e}
 	}
-	p := &parser{ctx: ctx, in: in, src: src, root: root, exists: map[string]bool{}}
+	p := &parser{ctx: ctx, in: in, src: src, root: root, exists: map[string]bool{}, resolved: map[*value.Map]*plan.Operation{}}
 	p.mainFile()
 	if len(p.errs) > 0 {
 		return nil, p.errs
 	}
-	m, e := imports.Merge(ctx, root, p.version, in, src, isFunction)
-	if e != nil {
-		return nil, diag.List{e}
+	m, errs := imports.Merge(ctx, root, p.version, in, src, isFunction)
+	if errs.HasErrors() {
+		return nil, errs
 	}
 	p.root, p.base = m.Root, m.Base
 	out := p.elements()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/fn"
+	"github.com/reifyhq/reify/internal/dsl/iface"
 	"github.com/reifyhq/reify/internal/dsl/imports"
 	"github.com/reifyhq/reify/internal/dsl/plan"
 	"github.com/reifyhq/reify/internal/dsl/value"
@@ -37,6 +38,9 @@ type parser struct {
 	groups        *value.Ordered[*group]
 	namespaces    *yamltree.Node
 	exists        map[string]bool
+	// merged and resolved are shared by all templates of a type.
+	merged   iface.Cache
+	resolved map[*value.Map]*plan.Operation
 }
 
 // place is where an element stands.

@@ -289,7 +289,9 @@ func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation])
 func markRuntimeFunctions(p *Plan) {
 	mark := func(ops *value.Ordered[*plan.Operation]) {
 		for _, op := range ops.All() {
-			op.HasIntrinsicFunctions = op.HasIntrinsicFunctions || holdsFunction(op.Inputs)
+			if !op.HasIntrinsicFunctions && holdsFunction(op.Inputs) {
+				op.HasIntrinsicFunctions = true
+			}
 		}
 	}
 	for _, n := range p.Nodes {

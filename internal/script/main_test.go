@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == ctxcmd.Name {
 		os.Exit(ctxcmd.Main(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 	}
+	// A program under the race detector sleeps a second at its end, and ctx is this program.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	dir, err := os.MkdirTemp("", "script")
 	if err == nil {
 		ctxDir, pythonDir = filepath.Join(dir, "bin"), filepath.Join(dir, "python")

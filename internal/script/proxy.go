@@ -52,6 +52,9 @@ func (p *proxy) close() {
 	_ = p.server.Shutdown(p.session.ctx)
 	_ = p.server.Close()
 	<-p.done
+	p.session.mu.Lock()
+	defer p.session.mu.Unlock()
+	p.session.closed = true
 }
 
 type response struct {
@@ -87,7 +90,11 @@ func (p *proxy) handle(answer func([]byte) (any, error)) http.HandlerFunc {
 func (p *proxy) respond(body []byte, answer func([]byte) (any, error)) []byte {
 	p.session.mu.Lock()
 	defer p.session.mu.Unlock()
-	value, err := answer(body)
+	var value any
+	err := runtimeError("the operation has ended")
+	if !p.session.closed {
+		value, err = answer(body)
+	}
 	data, encodeErr := model.EncodeJSON(responseFor(value, err))
 	if encodeErr != nil {
 		data, _ = model.EncodeJSON(responseFor(nil, typeError("%v", encodeErr)))

@@ -28,7 +28,9 @@ type session struct {
 	// proxyURL is where scripts reach this session, set before any of them runs.
 	proxyURL string
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	// closed is set when the script has ended: calls that are still on their way change nothing any more.
+	closed    bool
 	root      *object
 	nodes     map[model.NodeID]*model.Node
 	instances map[model.InstanceID]*instance

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -25,9 +26,9 @@ func listen(c config.Config) (net.Listener, error) {
 	}
 	ip := net.ParseIP(host)
 	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
-	if !loopback && !c.PlainHTTP {
+	if !loopback && !c.PlainHTTP && c.TLS.Cert == "" {
 		return nil, fmt.Errorf("listen on %q: plain HTTP beyond this machine sends passwords in clear; "+
-			"set plain_http to allow it behind a TLS proxy, or listen on a loopback address", c.Listen)
+			"give a certificate with tls.cert and tls.key, set plain_http to allow it behind a TLS proxy, or listen on a loopback address", c.Listen)
 	}
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -36,7 +37,15 @@ func listen(c config.Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
-	return l, nil
+	if c.TLS.Cert == "" {
+		return l, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("load the certificate %s with the key %s: %w", c.TLS.Cert, c.TLS.Key, err), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"}}), nil
 }
 
 // handler is everything the manager serves over HTTP.
@@ -71,9 +80,13 @@ func (m *manager) address() (host string, port int) {
 
 func (m *manager) url() string {
 	host, port := m.address()
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
+	scheme := "http://"
+	if m.Config.TLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 func archiveLimits(c config.Config) archive.Limits {
-	return archive.Limits{Files: c.Limits.BlueprintFiles}
+	return archive.Limits{Files: c.Limits.BlueprintFiles, TotalSize: int64(c.Limits.BlueprintSize)}
 }

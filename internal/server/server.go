@@ -64,6 +64,9 @@ type manager struct {
 // and why, or which part failed.
 func Run(ctx context.Context, o Options) (err error) {
 	m := &manager{Options: o, clock: clock.Real{}}
+	if o.Config.Store != "" || o.Config.Blob != "" {
+		return errors.New("this manager keeps its state and files in its data directory only; leave the settings store and blob empty")
+	}
 	if m.dir, err = openDataDir(o.Config.DataDir); err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.store.Close()) }()
-	if m.bus, err = natsbus.Open(ctx, natsbus.Options{StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log}); err != nil {
+	if m.bus, err = natsbus.Open(ctx, natsbus.Options{URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log}); err != nil {
 		return err
 	}
 	defer m.bus.Close()

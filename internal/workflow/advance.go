@@ -134,7 +134,7 @@ func (r *Run) remoteFinished(in Finished) {
 		r.finish(i, model.TaskSucceeded)
 		detail := ""
 		if len(in.Result) > 0 && !bytes.Equal(bytes.TrimSpace(in.Result), []byte("null")) {
-			detail = " - " + pyString(in.Result)
+			detail = " - " + textOfJSON(in.Result)
 		}
 		r.emit(i, model.EventTaskSucceeded, "succeeded", detail)
 	case in.Err.Known == model.ErrorRetry:
@@ -246,8 +246,8 @@ func (r *Run) failParent(i int32) {
 	}
 	p := &r.nodes[parent]
 	if p.failed == none && !p.task.State.Ended() {
-		p.failed = i
-		p.task.Parameters.Error = r.nodes[r.culprit(i)].task.Parameters.Error
+		p.failed = r.passedOn(i)
+		p.task.Parameters.Error = r.nodes[p.failed].task.Parameters.Error
 		r.finish(parent, model.TaskFailed)
 	}
 }

@@ -47,7 +47,8 @@ type State struct {
 	// Step counts the phases that ended; Cursor is what the phase before left, nil before the first.
 	Step   int
 	Cursor json.RawMessage
-	// Result is what the Change of the phase that just ended gave back (see the kinds in change.go), nil after a graph.
+	// Result is what the Change of the phase that just ended gave back (see the kinds in change.go), nil after a graph. It
+	// is as durable as the Cursor.
 	Result json.RawMessage
 	// Failure is the error of the phase that just ended, nil when it succeeded. Cancelled is set when it was cancelled. A
 	// program that cannot make good a failure returns it as its error; after a cancel it returns at most Changes.
@@ -118,8 +119,8 @@ type Finished struct {
 // Due says that the time of an earlier Effects.Wake has come. Early or repeated calls are harmless.
 type Due struct{}
 
-// Cancel asks the graph to stop: no new task starts. With Force the run ends at once, otherwise when nothing that must
-// be awaited is left.
+// Cancel ends the graph at once, with or without Force: no new task starts, and operations that run go on on their own
+// (workflows, section 6).
 type Cancel struct{ Force bool }
 
 func (Begin) input()    {}

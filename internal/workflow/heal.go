@@ -11,14 +11,13 @@ import (
 
 // The stages of a heal.
 const (
-	healChecked     = "checked"
-	healTried       = "tried"
-	healUnflagged   = "unflagged"
-	healFailedDown  = "failed-down"
-	healFailedUp    = "failed-up"
-	healRestDown    = "rest-down"
-	healForcedDown  = "forced-down"
-	healEverythings = "done"
+	healChecked    = "checked"
+	healTried      = "tried"
+	healUnflagged  = "unflagged"
+	healFailedDown = "failed-down"
+	healFailedUp   = "failed-up"
+	healRestDown   = "rest-down"
+	healDone       = "done"
 )
 
 // healCursor is what heal keeps between its phases.
@@ -46,6 +45,11 @@ func heal(s *State) (*Phase, error) {
 	if s.Failure != nil && c.Stage != healTried && c.Stage != healChecked {
 		return nil, s.Failure
 	}
+	return healNext(s, c)
+}
+
+// healNext makes the phase of the next stage that has something to do.
+func healNext(s *State, c healCursor) (*Phase, error) {
 	switch c.Stage {
 	case "":
 		return healBegin(s)
@@ -66,8 +70,8 @@ func heal(s *State) (*Phase, error) {
 		return healReinstall(s, c, c.Failed, "heal-failed-install", healFailedUp, true)
 	case healFailedUp:
 		return healReinstall(s, c, c.Rest, "reinstall-uninstall", healRestDown, false)
-	case healForcedDown, healRestDown:
-		return healReinstall(s, c, c.Rest, "reinstall-install", healEverythings, true)
+	case healRestDown:
+		return healReinstall(s, c, c.Rest, "reinstall-install", healDone, true)
 	}
 	return nil, nil
 }
@@ -99,12 +103,12 @@ func healBegin(s *State) (*Phase, error) {
 		about = "on " + id
 	}
 	var ph *Phase
-	if s.flag("force_reinstall") {
+	if s.flag("force_reinstall") && len(chosen) > 0 {
 		c := healCursor{Rest: idsOf(chosen)}
-		ph, err = healReinstall(s, c, c.Rest, "reinstall-uninstall", healForcedDown, false)
+		ph, err = healReinstall(s, c, c.Rest, "reinstall-uninstall", healRestDown, false)
 	} else {
 		ph, err = graphPhase(s, "check_status", "", func(b *builder) {
-			if s.flagOr("check_status", true) {
+			if s.flagOr("check_status", true) && !s.flag("force_reinstall") {
 				b.checkStatus(chosen, false, true)
 			}
 		})
@@ -115,7 +119,7 @@ func healBegin(s *State) (*Phase, error) {
 	if ph.Cursor == nil {
 		ph.Cursor = rawJSON(healCursor{Stage: healChecked})
 	}
-	diagnosis := plain(s.Parameters["diagnose_value"])
+	diagnosis := textOf(s.Parameters["diagnose_value"])
 	ph.Logs = append(ph.Logs, LogLine{
 		Level: "info", Message: fmt.Sprintf("Starting '%s' workflow %s, Diagnosis: %s", s.Workflow, about, diagnosis),
 	})
@@ -165,7 +169,7 @@ func (v *view) unhealthy(chosen []*model.NodeInstance, isTargeted bool) (toHeal,
 // isHealthy reads the recorded status of an instance.
 func isHealthy(i *model.NodeInstance, isTargeted bool) bool {
 	status, _ := asDocument(i.SystemProperties[keyStatus])
-	if truthyValue(status["ok"]) {
+	if isTruthy(status["ok"]) {
 		return true
 	}
 	return status["task"] == nil && !isTargeted
@@ -197,6 +201,9 @@ func healUnflag(s *State, c healCursor) (*Phase, error) {
 		}
 	}
 	c.Stage = healUnflagged
+	if len(patches) == 0 && s.Failure == nil {
+		return healNext(s, c)
+	}
 	ph := changePhase(ChangePatch, PatchArgs{Patches: patches}, rawJSON(c))
 	if s.Failure != nil {
 		ph.Logs = append(ph.Logs, LogLine{Level: "error", Message: "Error running heal: " + s.Failure.Message})
@@ -204,18 +211,19 @@ func healUnflag(s *State, c healCursor) (*Phase, error) {
 	return ph, nil
 }
 
-// healReinstall makes one half of a reinstallation; with nothing to reinstall it is an empty graph.
+// healReinstall makes one half of a reinstallation, or the phase after it when there is nothing to reinstall.
 func healReinstall(s *State, c healCursor, ids []model.InstanceID, name, next string, isInstall bool) (*Phase, error) {
 	c.Stage = next
+	if len(ids) == 0 {
+		return healNext(s, c)
+	}
 	ph, err := graphPhase(s, name, "", func(b *builder) {
 		set := setOfIDs(ids)
 		chosen, others := partition(b.view.snap.Instances, func(i *model.NodeInstance) bool { return set[i.ID] })
 		w := work{instances: chosen, related: others, ignoreFailure: s.flagOr("ignore_failure", true)}
-		switch {
-		case len(chosen) == 0:
-		case isInstall:
+		if isInstall {
 			b.install(w)
-		default:
+		} else {
 			b.uninstall(w)
 		}
 	})

@@ -215,6 +215,33 @@ func (b *builder) deleteHalf(seq *sequence, i *model.NodeInstance, sub *model.Ta
 	b.optional(seq, i, b.op(i, lifecycle+"postdelete"), "Postdeleting node instance", "Node instance postdeleted", "")
 }
 
+// rollbackInstance adds the subgraph that undoes the step an instance is in. Failures are ignored.
+func (b *builder) rollbackInstance(i *model.NodeInstance) *model.Task {
+	sub := b.subgraph(string(i.ID), nil)
+	from := len(b.tasks)
+	seq := b.sequence(sub)
+	isStarting := i.State == model.InstanceStarting
+	isCreating := stateIn(i.State, model.InstanceCreating, model.InstanceConfiguring)
+	if isStarting {
+		b.stopHalf(seq, i)
+		seq.add(b.state(i, model.InstanceConfigured))
+	} else {
+		seq.add(b.event(i, "Validating node instance after deletion: nothing to do"))
+		seq.add(b.event(i, "Rollback Stop: nothing to do, instance state is "+string(i.State)))
+	}
+	if isCreating {
+		b.deleteHalf(seq, i, sub)
+		seq.add(b.state(i, model.InstanceUninitialized))
+	} else {
+		seq.add(b.event(i, "Rollback Delete: nothing to do, instance state is "+string(i.State)))
+	}
+	if isStarting || isCreating {
+		seq.add(b.event(i, "Rollbacked node instance"))
+	}
+	b.ignoreFailures(i, from)
+	return sub
+}
+
 // ignoreFailures lets the graph go on after a failure of any task made since; the first failure counts, so nothing is
 // repeated (workflows, section 9.6).
 func (b *builder) ignoreFailures(i *model.NodeInstance, from int) {

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -124,7 +123,7 @@ func mergeKwargs(op model.Operation, c call) (model.Document, error) {
 		v, given := merged[name]
 		if given && !isFunction(v) && !fits(v, op.InputsTypes[name]) {
 			return nil, fmt.Errorf("Value %s of '%s' does not match the definition: %s", //nolint:staticcheck // the text of the reference
-				plain(v), name, op.InputsTypes[name])
+				textOf(v), name, op.InputsTypes[name])
 		}
 	}
 	return merged, nil
@@ -144,7 +143,7 @@ func isFunction(v any) bool {
 
 // fits reports whether a value can be read as the simple type; other types fit always.
 func fits(v any, simple string) bool {
-	text := plain(v)
+	text := textOf(v)
 	switch simple {
 	case "integer":
 		_, err := strconv.ParseInt(text, 10, 64)
@@ -160,15 +159,4 @@ func fits(v any, simple string) bool {
 		return ok
 	}
 	return true
-}
-
-// plain is a value as text: strings bare, everything else in the notation of Python.
-func plain(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.RawMessage:
-		return pyString(v)
-	}
-	return pyRepr(v)
 }

@@ -55,7 +55,7 @@ func asList(v any) []string {
 			if text, ok := e.(string); ok {
 				out = append(out, text)
 			} else {
-				out = append(out, pyRepr(e))
+				out = append(out, reprOf(e))
 			}
 		}
 		return out
@@ -79,7 +79,7 @@ func asInt(v any) (int, error) {
 	case string:
 		return strconv.Atoi(strings.TrimSpace(v))
 	}
-	return 0, fmt.Errorf("%s is no whole number", pyRepr(v))
+	return 0, fmt.Errorf("%s is no whole number", reprOf(v))
 }
 
 // filter is the choice of instances that most workflows offer: all three must match, an empty one matches everything

@@ -3,6 +3,8 @@ package workflow
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/reifyhq/reify/internal/model"
 )
 
 // mappingPrefix is the module of the built-in workflows in a plan's workflow mappings (workflows, section 9.9).
@@ -14,43 +16,45 @@ const defaultPlugin = "default_workflows"
 // Find returns the program for a workflow mapping of the plan ("cloudify.plugins.workflows.install", with plugin
 // "default_workflows"), or for a name that the manager itself knows; false when it is custom code.
 func Find(plugin, operation string) (Program, bool) {
+	b := find(plugin, operation)
+	return b.program, b.program != nil
+}
+
+// Resumable reports whether a user may resume a failed or cancelled execution of a built-in workflow (workflows, section
+// 9.9). It says nothing about a crash of the manager, after which every execution goes on.
+func Resumable(plugin, operation string) bool { return find(plugin, operation).isResumable }
+
+// builtin is a workflow that comes with the manager.
+type builtin struct {
+	program     Program
+	isResumable bool
+}
+
+func find(plugin, operation string) builtin {
 	if plugin != defaultPlugin && plugin != "" {
-		return nil, false
+		return builtin{}
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(operation, defaultPlugin+"."), mappingPrefix)
-	switch name {
-	case "install":
-		return install, true
-	case "uninstall":
-		return uninstall, true
-	case "reinstall":
-		return reinstall, true
-	case "rollback":
-		return rollback, true
-	case "start", "stop", "pull":
-		return lifecycleOperation(name), true
-	case "restart":
-		return restart, true
-	case "execute_operation":
-		return executeOperation, true
-	case "check_status":
-		return checkStatus, true
-	case "check_drift":
-		return checkDrift, true
-	case "auto_heal_reinstall_node_subgraph", "heal":
-		return heal, true
-	case "scale_entity":
-		return scaleEntity, true
-	case "scale":
-		return scaleNode, true
-	case "update":
-		return update, true
-	case "validate_agents":
-		return validateAgents, true
-	case "install_new_agents":
-		return installNewAgents, true
-	}
-	return nil, false
+	return map[string]builtin{
+		"install":                           {install, true},
+		"uninstall":                         {uninstall, true},
+		"reinstall":                         {reinstall, true},
+		"rollback":                          {rollback, true},
+		"start":                             {lifecycleOperation("start"), true},
+		"stop":                              {lifecycleOperation("stop"), true},
+		"pull":                              {lifecycleOperation("pull"), true},
+		"restart":                           {restart, true},
+		"execute_operation":                 {executeOperation, true},
+		"check_status":                      {checkStatus, true},
+		"check_drift":                       {checkDrift, true},
+		"auto_heal_reinstall_node_subgraph": {heal, false},
+		"heal":                              {heal, false},
+		"scale_entity":                      {scaleEntity, true},
+		"scale":                             {scaleNode, false},
+		"update":                            {update, false},
+		"validate_agents":                   {validateAgents, true},
+		"install_new_agents":                {installNewAgents, true},
+	}[name]
 }
 
 // oneGraph is a program of one graph.
@@ -121,5 +125,54 @@ func uninstall(s *State) (*Phase, error) {
 	return graphPhase(s, "uninstall", own, func(b *builder) {
 		chosen, others := b.view.split(s.filter())
 		b.uninstall(work{instances: chosen, related: others, ignoreFailure: s.flag("ignore_failure")})
+	})
+}
+
+// reinstall uninstalls the chosen instances and installs them again (workflows, section 9.9).
+func reinstall(s *State) (*Phase, error) {
+	const uninstalled, installed = "uninstalled", "installed"
+	at := stageOf(s.Cursor)
+	switch {
+	case s.Failure != nil:
+		return nil, s.Failure
+	case s.Cancelled || at == installed:
+		return nil, nil
+	}
+	build := func(do func(b *builder, w work)) func(b *builder) {
+		return func(b *builder) {
+			chosen, others := b.view.split(s.filter())
+			do(b, work{instances: chosen, related: others, ignoreFailure: s.flag("ignore_failure")})
+		}
+	}
+	if at == uninstalled {
+		return graphPhase(s, "reinstall-install", installed, build((*builder).install))
+	}
+	return graphPhase(s, "reinstall-uninstall", uninstalled, build((*builder).uninstall))
+}
+
+// rollback undoes half done installations of the chosen instances and, with full_rollback, uninstalls everything
+// afterwards (workflows, section 9.10).
+func rollback(s *State) (*Phase, error) {
+	const undone, removed = "undone", "removed"
+	at := stageOf(s.Cursor)
+	switch {
+	case s.Failure != nil:
+		return nil, s.Failure
+	case s.Cancelled || at == removed:
+		return nil, nil
+	case at == undone && !s.flag("full_rollback"):
+		return nil, nil
+	case at == undone:
+		return graphPhase(s, "uninstall-auninstall", removed, func(b *builder) {
+			b.uninstall(work{instances: b.view.snap.Instances})
+		})
+	}
+	f := s.filter()
+	return graphPhase(s, "rollback", undone, func(b *builder) {
+		unresolved, others := partition(b.view.snap.Instances, func(i *model.NodeInstance) bool {
+			return f.matches(b.view.node(i), i) &&
+				stateIn(i.State, model.InstanceCreating, model.InstanceConfiguring, model.InstanceStarting)
+		})
+		b.takeDown(work{instances: unresolved, related: others}, b.rollbackInstance)
 	})
 }

@@ -219,3 +219,56 @@ func (s *sim) taskList() []*model.Task {
 	}
 	return out
 }
+
+// TestPropertyAnyGraphEndsOrIsRefused throws arbitrary stored tasks at NewRun: whatever it accepts comes to an end.
+func TestPropertyAnyGraphEndsOrIsRefused(t *testing.T) {
+	t.Parallel()
+	states := []model.TaskState{
+		model.TaskPending, model.TaskPending, model.TaskPending, model.TaskSending, model.TaskStarted, model.TaskSucceeded,
+		model.TaskFailed, model.TaskRescheduled, "odd",
+	}
+	accepted := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		size := rapid.IntRange(0, 8).Draw(rt, "size")
+		id := func(what string) model.TaskID {
+			return model.TaskID(fmt.Sprintf("t%02d", rapid.IntRange(0, size).Draw(rt, what)))
+		}
+		var tasks []*model.Task
+		for n := range size {
+			task := drawTask(rt, n)
+			task.State = rapid.SampledFrom(states).Draw(rt, "state")
+			for range rapid.IntRange(0, 1).Draw(rt, "dependencies") {
+				task.Dependencies = append(task.Dependencies, id("on"))
+			}
+			if rapid.IntRange(0, 3).Draw(rt, "contained") == 0 {
+				p := id("parent")
+				task.Parameters.ContainingSubgraph = &p
+			}
+			if rapid.IntRange(0, 5).Draw(rt, "retry") == 0 {
+				r := id("retried")
+				task.Parameters.RetriedTask = &r
+			}
+			tasks = append(tasks, task)
+		}
+		s := newSim(t, tasks, nil)
+		s.answer = drawAnswers(rt, tasks, true)
+		s.opt.Resume = rapid.Bool().Draw(rt, "resume")
+		if _, err := NewRun(s.taskList(), nil, s.opt); err != nil {
+			return
+		}
+		accepted++
+		s.start()
+		for range 10000 {
+			if s.end != nil {
+				return
+			}
+			if !s.step(rapid.IntRange(0, 3).Draw(rt, "pick")) {
+				rt.Fatal("the run neither ends nor waits for anything")
+			}
+		}
+		rt.Fatal("the run does not end")
+	})
+	if accepted == 0 {
+		t.Error("no graph was accepted")
+	}
+}

@@ -224,6 +224,11 @@ func (r *Run) restoreErrors() {
 			r.nodes[n.parent].failed = int32(i)
 		}
 	}
+	for i := range r.nodes {
+		for f := r.nodes[i].failed; f != none && r.passedOn(f) != f; f = r.nodes[i].failed {
+			r.nodes[i].failed = r.passedOn(f)
+		}
+	}
 }
 
 // checkCycles runs through the graph without effects; what cannot be reached is in a circle.

@@ -33,7 +33,9 @@ func withCleanup(tasks []*model.Task, v *view, opt RunOptions) ([]*model.Task, [
 			found[*p.ContainingSubgraph] = in
 		}
 		in.begun = in.begun || t.State != model.TaskPending
-		if op := p.Operation; op != nil && t.State == model.TaskPending && op.Side == "" {
+		// A reset operation starts counting anew; one that waits for its next attempt needs no cleanup.
+		isReset := t.State == model.TaskPending && p.CurrentRetries == 0
+		if op := p.Operation; op != nil && isReset && op.Side == "" {
 			in.create = in.create || op.Name == lifecycle+"create"
 			in.start = in.start || op.Name == lifecycle+"start"
 		}

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"container/heap"
+	"math"
 	"time"
 
 	"github.com/reifyhq/reify/internal/model"
@@ -14,7 +16,7 @@ type RunOptions struct {
 	// NewTaskID returns a fresh id for a retry on every call.
 	NewTaskID func() model.TaskID
 	// Resume is set when a user resumed the execution, whose failed tasks were reset before: installations that were
-	// interrupted are cleaned up first.
+	// interrupted are cleaned up first. It may stay set for the rest of the execution.
 	Resume bool
 }
 
@@ -209,10 +211,19 @@ func (r *Run) end(cancelled bool) {
 	}
 }
 
-// culprit is the task whose failure made task i fail: of a subgraph its first failed member.
+// culprit is the task whose failure is reported for task i: of a subgraph the member that failed it (workflows, section 3).
 func (r *Run) culprit(i int32) int32 {
-	for r.nodes[i].failed != none {
-		i = r.nodes[i].failed
+	if f := r.nodes[i].failed; f != none {
+		return f
+	}
+	return i
+}
+
+// passedOn is the task that a containing subgraph gets to know as failed: relationship and life cycle subgraphs pass the
+// culprit on, others stand for themselves.
+func (r *Run) passedOn(i int32) int32 {
+	if h := r.nodes[i].task.Parameters.OnFailure; h != nil && (h.Kind == onRelationships || h.Kind == onLifecycle) {
+		return r.culprit(i)
 	}
 	return i
 }
@@ -249,5 +260,76 @@ func (r *Run) emit(i int32, kind model.EventType, verb, detail string) {
 
 func (r *Run) event(e Event) {
 	e.States = len(r.out.States)
+	if r.out.Events == nil {
+		// Most steps report the end of one operation and the sending of the next.
+		r.out.Events = make([]Event, 0, 3)
+	}
 	r.out.Events = append(r.out.Events, e)
+}
+
+// timer is a task that waits for a time.
+type timer struct {
+	at   time.Time
+	node int32
+}
+
+// timers is a heap of timers, earliest first. Timers of tasks that are no longer timed are dropped when they surface.
+type timers []timer
+
+func (t timers) Len() int { return len(t) }
+func (t timers) Less(i, j int) bool {
+	if t[i].at.Equal(t[j].at) {
+		return t[i].node < t[j].node
+	}
+	return t[i].at.Before(t[j].at)
+}
+func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+
+// Push is for package heap.
+func (t *timers) Push(x any) {
+	if v, ok := x.(timer); ok {
+		*t = append(*t, v)
+	}
+}
+
+// Pop is for package heap.
+func (t *timers) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
+}
+
+func (t *timers) add(v timer) { heap.Push(t, v) }
+
+// next is the earliest time that a task still waits for, the zero time when none does.
+func (t *timers) next(r *Run) time.Time {
+	for len(*t) > 0 && r.nodes[(*t)[0].node].phase != timed {
+		heap.Pop(t)
+	}
+	if len(*t) == 0 {
+		return time.Time{}
+	}
+	return (*t)[0].at
+}
+
+// wakeTimers queues the tasks whose time has come.
+func (r *Run) wakeTimers() {
+	for at := r.timers.next(r); !at.IsZero() && !at.After(r.now); at = r.timers.next(r) {
+		i := r.timers[0].node
+		heap.Pop(&r.timers)
+		r.inFlight--
+		r.enqueue(i)
+	}
+}
+
+// seconds converts a number of seconds from a document; what is no sensible delay counts as none.
+func seconds(f float64) time.Duration {
+	const most = float64(math.MaxInt64 / int64(time.Second) / 2)
+	switch {
+	case math.IsNaN(f) || f <= 0:
+		return 0
+	case f > most:
+		f = most
+	}
+	return time.Duration(f * float64(time.Second))
 }

@@ -171,3 +171,88 @@ func TestEmptyGraphSucceeds(t *testing.T) {
 		t.Errorf("end = %+v", s.end)
 	}
 }
+
+func subgraph(id string, handler string, deps ...model.TaskID) *model.Task {
+	t := &model.Task{ID: model.TaskID(id), Name: id, Type: model.TaskSubgraph, State: model.TaskPending, Dependencies: deps}
+	t.Parameters.SendTaskEvents = true
+	if handler != "" {
+		t.Parameters.OnFailure = &model.Handler{Kind: handler, Args: model.Document{"node_instance_id": "i_1", "mode": modeUninstall}}
+	}
+	return t
+}
+
+func within(sub string, t *model.Task) *model.Task {
+	id := model.TaskID(sub)
+	t.Parameters.ContainingSubgraph = &id
+	t.Dependencies = append([]model.TaskID{id}, t.Dependencies...)
+	return t
+}
+
+func TestFailedMemberFailsItsSubgraphs(t *testing.T) {
+	t.Parallel()
+	tasks := []*model.Task{
+		subgraph("life", onLifecycle), within("life", remote("first")), within("life", subgraph("rels", onRelationships, "first")),
+		within("rels", remote("bad")), within("rels", remote("slow")), within("rels", remote("rest", "bad")),
+		within("life", remote("last", "rels")), remote("outside", "rest"), remote("after", "life"), remote("free"),
+	}
+	s := newSim(t, tasks, nil)
+	s.start()
+	s.apply(s.run.Advance(s.now, Finished{Task: "first"}))
+	s.apply(s.run.Advance(s.now, Finished{Task: "bad", Err: fatal("no")}))
+	if s.states["rels"] != model.TaskFailed || s.states["life"] != model.TaskFailed {
+		t.Fatalf("rels is %s, life is %s; want both failed at once", s.states["rels"], s.states["life"])
+	}
+	s.apply(s.run.Advance(s.now, Finished{Task: "free"}))
+	if s.end != nil {
+		t.Fatal("the run ended while an operation of the failed subgraph was running")
+	}
+	s.start() // which must not change anything
+	s.apply(s.run.Advance(s.now, Finished{Task: "slow"}))
+	want := "Task failed: plugin.op_bad (i_1:iface.bad): NonRecoverableError `no`"
+	if s.end == nil || s.end.Failure == nil || s.end.Failure.Message != want {
+		t.Fatalf("end = %+v, want %q", s.end, want)
+	}
+	for _, id := range []model.TaskID{"rest", "last", "outside", "after"} {
+		if s.states[id] != model.TaskPending {
+			t.Errorf("%s is %s, want it never started", id, s.states[id])
+		}
+	}
+}
+
+func TestSubgraphWithoutHandlerLetsTheRestRun(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, []*model.Task{subgraph("s", ""), within("s", remote("bad")), within("s", remote("rest", "bad")), remote("after", "s")}, nil)
+	s.answer = func(task *model.Task) (json.RawMessage, *model.TaskError) {
+		if task.ID == "bad" {
+			return nil, fatal("no")
+		}
+		return nil, nil
+	}
+	s.start()
+	if end := s.finish(); end.Failure == nil {
+		t.Fatal("the graph succeeded")
+	}
+	if s.states["rest"] != model.TaskSucceeded || s.states["after"] != model.TaskPending {
+		t.Errorf("rest is %s, after is %s", s.states["rest"], s.states["after"])
+	}
+}
+
+func TestHostStateIsAskedUntilItIsTrue(t *testing.T) {
+	t.Parallel()
+	task := remote("state")
+	task.Parameters.TotalRetries = 0
+	task.Parameters.OnSuccess = &model.Handler{Kind: onHostState}
+	s := newSim(t, []*model.Task{task}, nil)
+	asked := 0
+	s.answer = func(*model.Task) (json.RawMessage, *model.TaskError) {
+		asked++
+		if asked < 4 {
+			return json.RawMessage("false"), nil
+		}
+		return json.RawMessage("true"), nil
+	}
+	s.start()
+	if end := s.finish(); end.Failure != nil || asked != 4 {
+		t.Errorf("end %+v after %d questions", end, asked)
+	}
+}

@@ -25,10 +25,12 @@ type sim struct {
 	lastID  int
 	// answer says how an attempt ends.
 	answer func(t *model.Task) (json.RawMessage, *model.TaskError)
-	events []Event
-	end    *End
-	total  int
-	ended  int
+	// onEffects, when set, sees every step.
+	onEffects func(Effects)
+	events    []Event
+	end       *End
+	total     int
+	ended     int
 }
 
 func newSim(t testing.TB, tasks []*model.Task, snap *Snapshot) *sim {
@@ -84,6 +86,9 @@ func (s *sim) start() {
 
 func (s *sim) apply(out Effects) {
 	s.save(out.Tasks)
+	if s.onEffects != nil {
+		s.onEffects(out)
+	}
 	for _, t := range out.Send {
 		s.sent = append(s.sent, t.ID)
 	}

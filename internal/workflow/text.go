@@ -1,9 +1,11 @@
 package workflow
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/reifyhq/reify/internal/dsl/value"
 	"github.com/reifyhq/reify/internal/model"
 )
 
@@ -76,4 +78,35 @@ func newFailure(failed []*model.Task) *Failure {
 		f.Message += fmt.Sprintf("\nTraceback of %s (most recent call last):\n%s", shortName(failed[0]), rest)
 	}
 	return f
+}
+
+// The texts of the reference show values in the notation of its language. Clients match these texts, so they are kept.
+
+// textOf is a value as text: strings bare, everything else as reprOf.
+func textOf(v any) string {
+	if raw, ok := v.(json.RawMessage); ok {
+		return textOfJSON(raw)
+	}
+	return value.Text(value.From(v))
+}
+
+// textOfJSON is a JSON value as text, with object keys in the order of the value; what is no JSON stays as it is.
+func textOfJSON(raw json.RawMessage) string {
+	v, err := value.DecodeJSON(raw)
+	if err != nil {
+		return string(raw)
+	}
+	return value.Text(v)
+}
+
+// reprOf is a value in the notation of the reference's language.
+func reprOf(v any) string { return value.Repr(value.From(v)) }
+
+// isTruthy reports whether the reference's language would take a value for true.
+func isTruthy(v any) bool { return value.Truthy(value.From(v)) }
+
+// isTruthyJSON is isTruthy of a JSON text; what is no JSON is not true.
+func isTruthyJSON(raw json.RawMessage) bool {
+	v, err := value.DecodeJSON(raw)
+	return err == nil && value.Truthy(v)
 }

@@ -28,11 +28,10 @@ func (u *updating) decide() (*Phase, error) {
 	var patches []InstancePatch
 	again := make(idSet)
 	for _, i := range u.kept() {
-		own, _ := asDocument(i.SystemProperties[keyDrift])
 		drift := readDrift(i)
 		isUnchecked := u.s.flag("skip_drift_check") || !u.implements(i, lifecycle+"check_drift")
 		if slices.Contains(u.Steps.Changed, i.Node) && isUnchecked && !u.isForced(i) {
-			own = model.Document{"ok": true, "result": true, "task": nil}
+			own := model.Document{"ok": true, "result": true, "task": nil}
 			patches = append(patches, InstancePatch{Instance: i.ID, Set: model.Document{keyDrift: map[string]any(own)}})
 			drift.own, drift.any = true, true
 		}
@@ -92,8 +91,8 @@ func readDrift(i *model.NodeInstance) driftState {
 		if !ok {
 			return false
 		}
-		d.failed = d.failed || !truthyValue(rec["ok"])
-		isDrifted := truthyValue(rec["result"]) && truthyValue(rec["ok"])
+		d.failed = d.failed || !isTruthy(rec["ok"])
+		isDrifted := isTruthy(rec["result"]) && isTruthy(rec["ok"])
 		d.any = d.any || isDrifted
 		return isDrifted
 	}
@@ -161,13 +160,17 @@ func (u *updating) updateInstances() (*Phase, error) {
 		return nil, nil
 	}
 	return graphPhase(u.s, "update", "", func(b *builder) {
-		for _, i := range b.view.pick(u.ToUpdate) {
-			b.updateInstance(i, u.s.Execution)
+		instances := b.view.pick(u.ToUpdate)
+		subs := make(map[model.InstanceID]*model.Task, len(instances))
+		for _, i := range instances {
+			subs[i.ID] = b.updateInstance(i, u.s.Execution)
 		}
+		b.sourcesAfterTargets(subs, instances)
 	})
 }
 
-func (b *builder) updateInstance(i *model.NodeInstance, execution model.ExecutionID) {
+// updateInstance adds the subgraph that updates one instance in place.
+func (b *builder) updateInstance(i *model.NodeInstance, execution model.ExecutionID) *model.Task {
 	args := model.Document{"node_instance_id": string(i.ID), "execution_id": string(execution)}
 	sub := b.subgraph("update_"+string(i.ID), nil)
 	sub.Parameters.OnSuccess = &model.Handler{Kind: onUpdated, Args: args}
@@ -189,12 +192,13 @@ func (b *builder) updateInstance(i *model.NodeInstance, execution model.Executio
 		}
 	}
 	seq.add(b.event(i, "Node instance updated"))
+	return sub
 }
 
 func isRelationDrifted(i *model.NodeInstance, key string, other model.InstanceID) bool {
 	all, _ := asDocument(i.SystemProperties[key])
 	rec, _ := asDocument(all[string(other)])
-	return truthyValue(rec["result"])
+	return isTruthy(rec["result"])
 }
 
 func (u *updating) reinstallDown() (*Phase, error) {

@@ -53,28 +53,37 @@ func (t *Table) Add(cells ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// Write prints the table, followed by an empty line.
+// Write prints the table below its title.
 func (t *Table) Write(w io.Writer) error {
 	tw := table.NewWriter()
 	style := table.StyleLight
 	style.Options.SeparateRows = false
 	style.Format.Header = text.FormatDefault
-	if t.style.Colour {
-		style.Color.Header = text.Colors{text.Bold}
-	}
 	tw.SetStyle(style)
 	tw.SuppressTrailingSpaces()
 	if t.style.Width > 0 {
 		tw.Style().Size.WidthMax = t.style.Width
 	}
-	tw.AppendHeader(t.head)
+	tw.AppendHeader(t.heading())
 	tw.AppendRows(t.rows)
 	title := t.title
 	if t.style.Colour {
 		title = text.Bold.Sprint(title)
 	}
-	_, err := fmt.Fprintf(w, "%s\n%s\n\n", title, tw.Render())
+	_, err := fmt.Fprintf(w, "%s\n%s\n", title, tw.Render())
 	return err
+}
+
+// heading is the names of the columns, bold where colours are allowed.
+func (t *Table) heading() table.Row {
+	if !t.style.Colour {
+		return t.head
+	}
+	row := make(table.Row, 0, len(t.head))
+	for _, name := range t.head {
+		row = append(row, text.Bold.Sprint(name))
+	}
+	return row
 }
 
 // Fields prints one object as lines of "name  value", in the order given; names and values alternate.

@@ -55,7 +55,9 @@ type Error struct {
 	Code    int
 	HasCode bool
 	Message string
-	Diag    *D
+	// Placed tells that Message already names the place of the element.
+	Placed bool
+	Diag   *D
 }
 
 // Error gives the message of the reference.

@@ -142,48 +142,99 @@ func mergeInputs(schema, given *value.Map) (*value.Map, *diag.Error) {
 	return out, e
 }
 
-// Merge merges whole interfaces: parent's interfaces and operations first,
-// then new ones. Errors are collected with the operation they are of.
-func Merge(over, under *value.Map, merge func(over, under *Op) (Op, *diag.Error)) (*value.Map, []Problem) {
+// Problem is an error of one operation.
+type Problem struct {
+	Interface, Operation string
+	Err                  *diag.Error
+}
+
+// Cache keeps what merging gave for parts that a template leaves as its type
+// has them, so that all templates of a type share it. The zero value is ready;
+// it is not safe for concurrent use. What it gives must not be changed.
+type Cache struct {
+	whole map[*value.Map]*value.Map
+	ops   map[*value.Map]*value.Map
+}
+
+// MergeTypes merges the interfaces of a type with those it inherits.
+func MergeTypes(over, under *value.Map) *value.Map {
+	var c Cache
+	out, _ := c.merge(over, under, func(a, b *Op) (Op, *diag.Error) { return TypeOverType(a, b), nil })
+	return out
+}
+
+// MergeTemplate merges the interfaces of a template with its type's: the
+// type's interfaces and operations first, then new ones. Errors are collected
+// with the operation they are of.
+func (c *Cache) MergeTemplate(over, under *value.Map) (*value.Map, []Problem) {
+	return c.merge(over, under, TemplateOverType)
+}
+
+type mergeFunc func(over, under *Op) (Op, *diag.Error)
+
+func (c *Cache) merge(over, under *value.Map, f mergeFunc) (*value.Map, []Problem) {
+	if c.whole == nil {
+		c.whole, c.ops = map[*value.Map]*value.Map{}, map[*value.Map]*value.Map{}
+	}
 	out := value.NewMap()
 	var problems []Problem
-	one := func(name string) {
-		a, _ := over.At(name).(*value.Map)
-		b, _ := under.At(name).(*value.Map)
-		ops := value.NewMap()
-		op := func(key string) {
-			if ops.Has(key) {
-				return
+	for name, x := range under.All() {
+		b, _ := x.(*value.Map)
+		if a, ok := over.At(name).(*value.Map); ok {
+			out.Set(name, c.operations(name, a, b, f, &problems))
+			continue
+		}
+		whole, ok := c.whole[b]
+		if !ok {
+			before := len(problems)
+			if whole = c.operations(name, nil, b, f, &problems); len(problems) == before {
+				c.whole[b] = whole
 			}
-			o, e := merge(pick(a, key), pick(b, key))
-			if e != nil {
-				problems = append(problems, Problem{name, key, e})
-			}
-			ops.Set(key, o.Value())
 		}
-		for k := range b.All() {
-			op(k)
-		}
-		for k := range a.All() {
-			op(k)
-		}
-		out.Set(name, ops)
+		out.Set(name, whole)
 	}
-	for name := range under.All() {
-		one(name)
-	}
-	for name := range over.All() {
+	for name, x := range over.All() {
 		if !out.Has(name) {
-			one(name)
+			a, _ := x.(*value.Map)
+			out.Set(name, c.operations(name, a, nil, f, &problems))
 		}
 	}
 	return out, problems
 }
 
-// Problem is an error of one operation.
-type Problem struct {
-	Interface, Operation string
-	Err                  *diag.Error
+// operations merges the operations of one interface.
+func (c *Cache) operations(name string, a, b *value.Map, f mergeFunc, problems *[]Problem) *value.Map {
+	out := value.NewMap()
+	one := func(key string, over, under *Op) *value.Map {
+		o, e := f(over, under)
+		if e != nil {
+			*problems = append(*problems, Problem{name, key, e})
+		}
+		return o.Value()
+	}
+	for key, x := range b.All() {
+		m, _ := x.(*value.Map)
+		if a.Has(key) {
+			out.Set(key, one(key, pick(a, key), pick(b, key)))
+			continue
+		}
+		if known, ok := c.ops[m]; ok && m != nil {
+			out.Set(key, known)
+			continue
+		}
+		before := len(*problems)
+		v := one(key, nil, pick(b, key))
+		if len(*problems) == before && m != nil {
+			c.ops[m] = v
+		}
+		out.Set(key, v)
+	}
+	for key := range a.All() {
+		if !out.Has(key) {
+			out.Set(key, one(key, pick(a, key), nil))
+		}
+	}
+	return out
 }
 
 func pick(m *value.Map, key string) *Op {
@@ -193,15 +244,4 @@ func pick(m *value.Map, key string) *Op {
 	}
 	o := Read(v)
 	return &o
-}
-
-// MergeTypes merges the interfaces of a type with those it inherits.
-func MergeTypes(over, under *value.Map) *value.Map {
-	out, _ := Merge(over, under, func(a, b *Op) (Op, *diag.Error) { return TypeOverType(a, b), nil })
-	return out
-}
-
-// MergeTemplate merges the interfaces of a template with its type's.
-func MergeTemplate(over, under *value.Map) (*value.Map, []Problem) {
-	return Merge(over, under, TemplateOverType)
 }

@@ -35,6 +35,7 @@ func (r *run) entries(root *yamltree.Node, place yamltree.Place, main bool) ([]e
 		} else {
 			seen[key] = true
 		}
+		en.at = x
 		out = append(out, en)
 	}
 	for i := range out {

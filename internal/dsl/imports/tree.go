@@ -46,6 +46,7 @@ type entry struct {
 	namespace  string
 	name       string
 	properties *yamltree.Node
+	at         *yamltree.Node
 }
 
 type imported struct {
@@ -62,12 +63,12 @@ func Load(in Input) (*yamltree.Node, *diag.Error) {
 
 // Merge reads all imports of a main document and merges them. isFunction tells
 // whether a value is an intrinsic function.
-func Merge(ctx context.Context, root *yamltree.Node, v Version, in Input, src Source, isFunction func(*yamltree.Node) bool) (*Merged, *diag.Error) {
+func Merge(ctx context.Context, root *yamltree.Node, v Version, in Input, src Source, isFunction func(*yamltree.Node) bool) (*Merged, diag.List) {
 	r := &run{in: in, src: src, version: v, isFunction: isFunction}
 	return r.all(ctx, root)
 }
 
-func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Error) {
+func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, diag.List) {
 	r.blueprints = &value.Ordered[string]{}
 	location := r.locate(r.in.Location)
 	r.read(r.in.Location, r.in.Text)
@@ -77,11 +78,11 @@ func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Erro
 	r.place = yamltree.Place{}.Key(root, secImports)
 	main, e := r.entries(root, r.place, true)
 	if e != nil {
-		return nil, e
+		return nil, diag.List{e}
 	}
-	files, e := r.collect(ctx, root, location, main)
-	if e != nil {
-		return nil, r.place.Locate(e)
+	files, errs := r.collect(ctx, root, location, main)
+	if errs.HasErrors() {
+		return nil, errs
 	}
 	combined := root.Copy()
 	for i, p := range combined.Pairs {
@@ -91,8 +92,11 @@ func (r *run) all(ctx context.Context, root *yamltree.Node) (*Merged, *diag.Erro
 	}
 	for _, f := range files {
 		if e := r.merge(combined, f.root, f.ns, f.builtIn); e != nil {
-			return nil, r.place.Locate(e)
+			errs = append(errs, r.place.Locate(e))
 		}
+	}
+	if errs.HasErrors() {
+		return nil, errs
 	}
 	r.recordBlueprints(combined)
 	combined.Remove(secImports)
@@ -134,9 +138,11 @@ type queued struct {
 	entries []entry
 }
 
-// collect fetches all imported files in breadth-first order.
-func (r *run) collect(ctx context.Context, root *yamltree.Node, location string, main []entry) ([]imported, *diag.Error) {
+// collect fetches all imported files in breadth-first order. A file that
+// cannot be read is recorded, and the others are still looked at.
+func (r *run) collect(ctx context.Context, root *yamltree.Node, location string, main []entry) ([]imported, diag.List) {
 	var out []imported
+	var errs diag.List
 	seen := map[string]*imported{location + "\x00": {root: root, url: location}}
 	queue := []queued{{root: root, url: location, entries: main}}
 	for len(queue) > 0 {
@@ -144,22 +150,23 @@ func (r *run) collect(ctx context.Context, root *yamltree.Node, location string,
 		queue = queue[1:]
 		for _, en := range q.entries {
 			if err := ctx.Err(); err != nil {
-				return nil, diag.New(diag.RuntimeError, err.Error())
+				return nil, append(errs, diag.New(diag.RuntimeError, err.Error()))
 			}
 			f, more, e := r.one(ctx, q, en, seen)
 			if e != nil {
-				return nil, e
+				errs = append(errs, r.place.Locate(yamltree.Aim(e, en.at)))
+				continue
 			}
 			if f == nil {
 				continue
 			}
 			if out = append(out, *f); len(out) > maxFiles {
-				return nil, diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: more than %d files are imported", maxFiles))
+				return nil, append(errs, diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: more than %d files are imported", maxFiles)))
 			}
 			queue = append(queue, queued{root: f.root, url: f.url, ns: f.ns, entries: more})
 		}
 	}
-	return out, nil
+	return out, errs
 }
 
 // one fetches what an entry names, unless it was seen before.
@@ -321,9 +328,9 @@ func (r *run) importedBlueprint(ctx context.Context, in Input) (*yamltree.Node, 
 		return nil, e
 	}
 	sub := &run{in: in, src: r.src, version: v, isFunction: r.isFunction, depth: r.depth + 1}
-	m, e := sub.all(ctx, root)
-	if e != nil {
-		return nil, e
+	m, errs := sub.all(ctx, root)
+	if errs.HasErrors() {
+		return nil, errs.First()
 	}
 	return m.Root, nil
 }

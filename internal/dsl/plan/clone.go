@@ -39,12 +39,16 @@ func (n *Node) clone() *Node {
 	return &c
 }
 
-// cloneOperations keeps operations shared that are known by two names.
+// cloneOperations keeps operations without inputs, which nothing changes, and
+// keeps operations shared that are known by two names.
 func cloneOperations(ops *value.Ordered[*Operation]) *value.Ordered[*Operation] {
 	out := &value.Ordered[*Operation]{}
 	done := map[*Operation]*Operation{}
 	for k, o := range ops.All() {
 		d, ok := done[o]
+		if o.Inputs.Len() == 0 {
+			d, ok = o, true
+		}
 		if !ok {
 			x := *o
 			x.Inputs = o.Inputs.Clone()

@@ -5,12 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"math"
 	"math/big"
 	"strconv"
-	"strings"
 )
 
 // maxDepth bounds the nesting of JSON that is read or written.
@@ -118,73 +115,4 @@ func appendString(b []byte, s string) []byte {
 		return append(b, `""`...)
 	}
 	return append(b, bytes.TrimRight(buf.Bytes(), "\n")...)
-}
-
-// DecodeJSON reads one JSON document as a free value, keeping the order of
-// objects and the difference of integers and floats.
-func DecodeJSON(data []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	v, err := decode(d, 0)
-	if err != nil {
-		return nil, fmt.Errorf("read JSON: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read JSON: text after the document")
-	}
-	return v, nil
-}
-
-func decode(d *json.Decoder, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, errors.New("value is nested too deep")
-	}
-	tok, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := tok.(type) {
-	case json.Number:
-		return number(t.String())
-	case json.Delim:
-		if t == '[' {
-			return decodeList(d, depth)
-		}
-		return decodeMap(d, depth)
-	}
-	return tok, nil
-}
-
-func decodeList(d *json.Decoder, depth int) (any, error) {
-	out := []any{}
-	for d.More() {
-		v, err := decode(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	_, err := d.Token()
-	return out, err
-}
-
-func decodeMap(d *json.Decoder, depth int) (any, error) {
-	m := &Map{}
-	for d.More() {
-		k, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		v, err := decode(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		key, ok := k.(string)
-		if !ok {
-			return nil, fmt.Errorf("object key %v is not a string", k)
-		}
-		m.Set(strings.Clone(key), v)
-	}
-	_, err := d.Token()
-	return m, err
 }

@@ -43,7 +43,7 @@ type Ordered[V any] struct {
 }
 
 // indexFrom is the size from which a hash index pays off.
-const indexFrom = 9
+const indexFrom = 17
 
 // NewMap returns an empty mapping of free values.
 func NewMap() *Map { return &Map{} }
@@ -51,7 +51,7 @@ func NewMap() *Map { return &Map{} }
 // MapOf returns a mapping of the given keys and values, which alternate. A key
 // that is not a string is skipped.
 func MapOf(kv ...any) *Map {
-	m := &Map{}
+	m := &Map{keys: make([]string, 0, len(kv)/2+1), vals: make([]any, 0, len(kv)/2+1)}
 	for i := 0; i+1 < len(kv); i += 2 {
 		if k, ok := kv[i].(string); ok {
 			m.Set(k, kv[i+1])

@@ -46,7 +46,7 @@ func join(path, name string) string {
 // Errors of other classes keep their message.
 func (p Place) Locate(e *diag.Error) *diag.Error {
 	p.fill(e)
-	if !e.IsDSL() {
+	if !e.IsDSL() || e.Placed {
 		return e
 	}
 	var b strings.Builder
@@ -66,8 +66,31 @@ func (p Place) Locate(e *diag.Error) *diag.Error {
 		fmt.Fprintf(&b, "\n  path: %s", p.Path)
 	}
 	fmt.Fprintf(&b, "\n  value: %s", value.Text(p.Value.Value()))
-	e.Message = b.String()
+	e.Message, e.Placed = b.String(), true
 	return e
+}
+
+// Aim puts the diagnostic of an error at a node, unless it has a place already.
+func Aim(e *diag.Error, n *Node) *diag.Error {
+	if e.Diag == nil {
+		e.Diag = &diag.D{Summary: firstLine(e.Message)}
+	}
+	if n == nil || n.Line == 0 || e.Diag.Range.Start.Line != 0 {
+		return e
+	}
+	e.Diag.File = n.FileName()
+	e.Diag.Range = n.Range()
+	return e
+}
+
+// Range gives the stretch of a file that a node takes; the end is known for
+// texts of one line.
+func (n *Node) Range() diag.Range {
+	r := diag.Range{Start: diag.Pos{Line: n.Line, Column: n.Col + 1}}
+	if s := value.Text(n.Scalar); n.Kind == Scalar && s != "" && !strings.Contains(s, "\n") {
+		r.End = diag.Pos{Line: n.Line, Column: n.Col + 1 + len(s)}
+	}
+	return r
 }
 
 func (p Place) fill(e *diag.Error) {
@@ -78,13 +101,7 @@ func (p Place) fill(e *diag.Error) {
 	if d.Path == "" {
 		d.Path = p.Path
 	}
-	if d.Range.Start.Line == 0 && p.At != nil && p.At.Line > 0 {
-		d.File = p.At.FileName()
-		d.Range.Start = diag.Pos{Line: p.At.Line, Column: p.At.Col + 1}
-		if s, ok := p.At.Str(); ok && !strings.Contains(s, "\n") {
-			d.Range.End = diag.Pos{Line: p.At.Line, Column: p.At.Col + 1 + len(s)}
-		}
-	}
+	Aim(e, p.At)
 }
 
 func firstLine(s string) string {

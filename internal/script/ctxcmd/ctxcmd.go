@@ -7,7 +7,6 @@ package ctxcmd
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -212,19 +211,16 @@ func collapse(v any) any {
 }
 
 func post(o Options, body []byte) ([]byte, error) {
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	if o.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
-	}
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, o.URL, bytes.NewReader(body))
+	request, err := http.NewRequest(http.MethodPost, o.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("address %q: %w", o.URL, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	// A proxy for the outside world must not see the loopback interface.
-	transport := &http.Transport{DialContext: (&net.Dialer{}).DialContext, DisableKeepAlives: true}
-	response, err := transport.RoundTrip(request)
+	client := http.Client{
+		Transport: &http.Transport{DialContext: (&net.Dialer{}).DialContext, DisableKeepAlives: true}, Timeout: o.Timeout,
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("ask the context server: %w", err)
 	}

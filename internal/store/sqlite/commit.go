@@ -31,6 +31,8 @@ type request struct {
 
 // writer owns the writing connection: one goroutine that commits batches of updates.
 type writer struct {
+	// ctx never ends: the writer ends by close, and a commit is not given up half way.
+	ctx      context.Context
 	c        *conn
 	maxBatch int
 	done     chan struct{}
@@ -41,8 +43,8 @@ type writer struct {
 	wake    chan struct{}
 }
 
-func newWriter(c *conn, maxBatch int) *writer {
-	w := &writer{c: c, maxBatch: maxBatch, done: make(chan struct{}), wake: make(chan struct{}, 1)}
+func newWriter(ctx context.Context, c *conn, maxBatch int) *writer {
+	w := &writer{ctx: context.WithoutCancel(ctx), c: c, maxBatch: maxBatch, done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	go w.run()
 	return w
 }
@@ -145,8 +147,7 @@ func (w *writer) next() (batch []*request, closing bool) {
 // commit runs a batch in one transaction and answers it. A request whose function failed is answered with its error and
 // leaves no trace; the others share the fate of the commit.
 func (w *writer) commit(batch []*request) {
-	ctx := context.Background()
-	if _, err := w.c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := w.c.exec(w.ctx, "BEGIN IMMEDIATE"); err != nil {
 		answer(batch, fmt.Errorf("begin update: %w", err))
 		return
 	}
@@ -155,10 +156,10 @@ func (w *writer) commit(batch []*request) {
 		if !r.state.CompareAndSwap(queued, running) {
 			continue
 		}
-		ok, err := w.step(ctx, r)
+		ok, err := w.step(r)
 		if err != nil {
 			// The whole transaction is gone (a full disk, an I/O error): what ran in it was undone with it.
-			_, _ = w.c.exec(ctx, "ROLLBACK")
+			_, _ = w.c.exec(w.ctx, "ROLLBACK")
 			answer(append(succeeded, r), err)
 			answer(batch[i+1:], err)
 			return
@@ -169,12 +170,12 @@ func (w *writer) commit(batch []*request) {
 	}
 	if len(succeeded) == 0 {
 		// Nothing to keep: whatever the end of the transaction says, every caller has its answer.
-		_, _ = w.c.exec(ctx, "ROLLBACK")
+		_, _ = w.c.exec(w.ctx, "ROLLBACK")
 		return
 	}
-	_, err := w.c.exec(ctx, "COMMIT")
+	_, err := w.c.exec(w.ctx, "COMMIT")
 	if err != nil {
-		_, _ = w.c.exec(ctx, "ROLLBACK")
+		_, _ = w.c.exec(w.ctx, "ROLLBACK")
 		err = fmt.Errorf("commit: %w", err)
 	}
 	answer(succeeded, err)
@@ -182,18 +183,18 @@ func (w *writer) commit(batch []*request) {
 
 // step lets one request run inside a savepoint. It reports whether the request succeeded; one that failed is rolled back
 // and answered. An error means that the transaction itself is broken.
-func (w *writer) step(ctx context.Context, r *request) (ok bool, err error) {
-	if _, err := w.c.exec(ctx, "SAVEPOINT step"); err != nil {
+func (w *writer) step(r *request) (ok bool, err error) {
+	if _, err := w.c.exec(w.ctx, "SAVEPOINT step"); err != nil {
 		return false, fmt.Errorf("begin update: %w", err)
 	}
 	r.turn <- struct{}{}
 	failure := <-r.ran
 	if failure != nil {
-		if _, err := w.c.exec(ctx, "ROLLBACK TO step"); err != nil {
+		if _, err := w.c.exec(w.ctx, "ROLLBACK TO step"); err != nil {
 			return false, errors.Join(failure, err)
 		}
 	}
-	if _, err := w.c.exec(ctx, "RELEASE step"); err != nil {
+	if _, err := w.c.exec(w.ctx, "RELEASE step"); err != nil {
 		return false, errors.Join(failure, fmt.Errorf("end update: %w", err))
 	}
 	if failure != nil {

@@ -23,8 +23,8 @@ var events = &noun{
 		"blueprint_id": {expr: eventExecution("blueprint"), lookup: true,
 			in: "t.execution IN (SELECT seq FROM executions WHERE blueprint IN (%s))"},
 		"workflow_id":        {expr: eventExecution("workflow")},
-		"node_id":            {expr: eventNode, nullable: true},
-		"node_name":          {expr: eventNode, nullable: true},
+		"node_id":            {expr: eventNode, nullable: true, lookup: true, in: ofNode},
+		"node_name":          {expr: eventNode, nullable: true, lookup: true, in: ofNode},
 		"node_instance_id":   {expr: "t.instance", lookup: true, also: "t.instance <> ''"},
 		"event_type":         {expr: "t.event_type"},
 		"level":              {expr: "t.level"},
@@ -49,6 +49,8 @@ func eventExecution(column string) string {
 }
 
 const eventNode = "(SELECT i.node FROM instances i WHERE i.id = t.instance AND i.tenant = t.tenant)"
+
+const ofNode = "t.instance IN (SELECT id FROM instances WHERE node IN (%s)) AND t.instance <> ''"
 
 const eventKind = "CASE t.is_log WHEN 0 THEN 'cloudify_event' ELSE 'cloudify_log' END"
 

@@ -77,8 +77,8 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := os.Stat(path); err != nil {
-		t.Errorf("the file has not the name that was asked for: %v", err)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has not the name and the mode that were asked for: %v, %v", info, err)
 	}
 	settings := func(c *conn) map[string]string {
 		got := map[string]string{}
@@ -152,7 +152,7 @@ func TestRefusesOtherFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		foreign: "another program", text: "not a database", filepath.Join(dir, "no", "dir.db"): "unable to open",
+		foreign: "another program", text: "not a database", filepath.Join(dir, "no", "dir.db"): "no such file",
 	} {
 		if _, err := Open(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("open %s: %v, want %q", path, err, want)

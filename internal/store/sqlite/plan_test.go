@@ -101,6 +101,7 @@ func TestPlansOfLists(t *testing.T) {
 			{"events", events, store.Query{}, "events_tenant", false},
 			{"events of an execution", events, store.Query{Where: is("execution_id", "x")}, "events_execution_time", false},
 			{"events of a deployment", events, store.Query{Where: is("deployment_id", "d")}, "events_deployment_time", false},
+			{"events of a node", events, store.Query{Where: is("node_id", "n")}, "events_instance", true},
 			{"events of an instance", events, store.Query{Where: is("node_instance_id", "d")}, "events_instance", false},
 		} {
 			for _, scope := range []store.Scope{user, {Admin: true}} {

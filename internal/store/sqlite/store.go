@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/reifyhq/reify/internal/clock"
@@ -62,6 +63,14 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, opt Options) (_ *Store, err error) {
+	// SQLite gives its other files the mode of this one: what they hold is nobody else's business.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
 	driver, err := newDriver()
 	if err != nil {
 		return nil, err
@@ -90,7 +99,7 @@ func open(ctx context.Context, path string, opt Options) (_ *Store, err error) {
 		}
 		conns = append(conns, r)
 	}
-	s := &Store{readers: newPool(conns[1:]), writer: newWriter(w, opt.MaxBatch)}
+	s := &Store{readers: newPool(conns[1:]), writer: newWriter(ctx, w, opt.MaxBatch)}
 	s.close = sync.OnceValue(func() error { return errors.Join(s.readers.close(), s.writer.close()) })
 	return s, nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // stepTimeout is the longest that one command may take.
-const stepTimeout = 5 * time.Minute
+const stepTimeout = 2 * time.Minute
 
 // demo is one run.
 type demo struct {

@@ -401,11 +401,12 @@ func mergeInterfaces(in *value.Map) (any, error) {
 	get := func(key string) *value.Map { return mapOf(decode(in.At(key))) }
 	var out *value.Map
 	var problems []iface.Problem
+	var c iface.Cache
 	switch text(in.At("function")) {
 	case "merge_node_type_and_node_template_interfaces":
-		out, problems = iface.MergeTemplate(get("node_template_interfaces"), get("node_type_interfaces"))
+		out, problems = c.MergeTemplate(get("node_template_interfaces"), get("node_type_interfaces"))
 	case "merge_relationship_type_and_instance_interfaces":
-		out, problems = iface.MergeTemplate(get("relationship_instance_interfaces"), get("relationship_type_interfaces"))
+		out, problems = c.MergeTemplate(get("relationship_instance_interfaces"), get("relationship_type_interfaces"))
 	default:
 		out = iface.MergeTypes(get("overriding_interfaces"), get("overridden_interfaces"))
 	}

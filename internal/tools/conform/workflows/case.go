@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -96,7 +95,7 @@ func (r record) key() string {
 		}
 		plain[k] = v
 	}
-	raw, err := json.Marshal(plain)
+	raw, err := model.EncodeJSON(plain)
 	if err != nil {
 		return err.Error()
 	}
@@ -113,9 +112,6 @@ func loadCases(dir string) ([]*testCase, error) {
 	}
 	var cases []*testCase
 	for _, name := range names {
-		if strings.HasSuffix(name, ".plan.json") {
-			continue
-		}
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err

@@ -27,7 +27,11 @@ func (w *world) change(c *workflow.Change) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(w.startModification(args))
+		m, err := w.startModification(args)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(m)
 	case workflow.ChangeModificationFinish, workflow.ChangeModificationRollback:
 		args, err := decode[workflow.ModificationArgs](c.Args)
 		if err != nil {

@@ -2,10 +2,13 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 
+	"github.com/reifyhq/reify/internal/dsl"
+	"github.com/reifyhq/reify/internal/dsl/value"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/topology"
 	"github.com/reifyhq/reify/internal/workflow"
 )
 
@@ -24,205 +27,126 @@ func (w *world) started() []workflow.Modification {
 	return out
 }
 
-func (w *world) node(id model.NodeID) *model.Node {
-	for _, n := range w.nodes {
-		if n.ID == id {
-			return n
+// planInstances are the instances in the form of the language.
+func (w *world) planInstances() []dsl.Instance {
+	var out []dsl.Instance
+	for _, i := range w.instances {
+		p := dsl.Instance{Name: string(i.Node), NodeID: string(i.Node), ID: string(i.ID), HostID: string(i.HostID)}
+		for _, r := range i.Relationships {
+			p.Relationships = append(p.Relationships, relationship{Type: r.Type, TargetName: string(r.TargetName), TargetID: string(r.TargetID)})
 		}
+		for _, g := range i.ScalingGroups {
+			p.ScalingGroups = append(p.ScalingGroups, group{Name: g.Name, ID: g.ID})
+		}
+		out = append(out, p)
 	}
-	return nil
+	return out
 }
 
-// startModification adds copies of an instance (or group instance) with all it contains, or marks some for removal.
-func (w *world) startModification(args workflow.ModificationStartArgs) workflow.Modification {
-	w.lastID++
+// modify asks package topology what changes when the plan becomes next with the given counts.
+func (w *world) modify(next *dsl.DeploymentPlan, counts *value.Ordered[topology.Change]) (*topology.Modification, error) {
+	existing := make(map[string][]string)
+	for _, i := range w.instances {
+		existing[string(i.Node)] = append(existing[string(i.Node)], string(i.ID))
+	}
+	return topology.Modify(topology.ModifyInput{
+		Nodes: next.Nodes, PreviousNodes: w.bp.plan.Nodes, Instances: w.planInstances(),
+		ScalingGroups: next.ScalingGroups, Modified: counts, IDs: topology.IDs{New: w.newID, Existing: existing},
+	})
+}
+
+// idsBy divides instances into those with a mark and the others.
+func idsBy(list []topology.Instance, mark string) (marked, others []model.InstanceID) {
+	for _, i := range list {
+		if i.Modification == mark {
+			marked = append(marked, model.InstanceID(i.ID))
+		} else {
+			others = append(others, model.InstanceID(i.ID))
+		}
+	}
+	slices.Sort(marked)
+	slices.Sort(others)
+	return marked, others
+}
+
+// startModification makes the added instances and connects them; removed ones stay until the end.
+func (w *world) startModification(args workflow.ModificationStartArgs) (*workflow.Modification, error) {
 	m := &modification{counts: make(map[string]int)}
+	w.lastID++
 	m.ID = fmt.Sprintf("%08x-0000-4000-8000-%012x", w.lastID, w.lastID)
 	for _, i := range w.instances {
 		c := *i
 		c.Relationships = slices.Clone(i.Relationships)
 		m.before = append(m.before, &c)
 	}
-	for entity, want := range args.Nodes {
-		m.counts[entity] = want.Instances
-		roots := w.roots(entity)
-		for range want.Instances - len(roots) {
-			w.addCopy(m, entity, roots[0])
-		}
-		for n := len(roots) - want.Instances; n > 0; n-- {
-			w.removeOne(m, want, roots)
-		}
+	counts := &value.Ordered[topology.Change]{}
+	for _, entity := range slices.Sorted(maps.Keys(args.Nodes)) {
+		n := args.Nodes[entity]
+		m.counts[entity] = n.Instances
+		counts.Set(entity, topology.Change{Instances: n.Instances, Include: n.Include, Exclude: n.Exclude})
 	}
-	for _, list := range []*[]model.InstanceID{&m.Added, &m.AddedRelated, &m.Removed, &m.RemovedRelated} {
-		if *list == nil {
-			*list = []model.InstanceID{}
-		}
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
+	result, err := w.modify(w.bp.plan, counts)
+	if err != nil {
+		return nil, err
 	}
+	m.Added, m.AddedRelated = idsBy(result.Added, "added")
+	m.Removed, m.RemovedRelated = idsBy(result.Removed, "removed")
+	w.take(result.Added, "added")
 	w.mods[m.ID] = m
+	list := func(ids []model.InstanceID) []model.InstanceID { return append([]model.InstanceID{}, ids...) }
 	w.add(record{
-		"kind": "model", "action": "modification-start", "added": m.Added, "added_related": m.AddedRelated,
-		"removed": m.Removed, "removed_related": m.RemovedRelated,
+		"kind": "model", "action": "modification-start", "added": list(m.Added), "added_related": list(m.AddedRelated),
+		"removed": list(m.Removed), "removed_related": list(m.RemovedRelated),
 	})
-	return m.Modification
+	return &m.Modification, nil
 }
 
-// roots lists the instances of a node, or the members of each instance of a group.
-func (w *world) roots(entity string) [][]*model.NodeInstance {
-	var out [][]*model.NodeInstance
-	if _, ok := w.groups[entity]; !ok {
-		for _, i := range w.instances {
-			if string(i.Node) == entity {
-				out = append(out, []*model.NodeInstance{i})
-			}
-		}
-		return out
-	}
-	byGroup := make(map[string][]*model.NodeInstance)
-	for _, i := range w.instances {
-		for _, g := range i.ScalingGroups {
-			if g.Name == entity {
-				byGroup[g.ID] = append(byGroup[g.ID], i)
-			}
-		}
-	}
-	var ids []string
-	for id := range byGroup {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
-	for _, id := range ids {
-		out = append(out, byGroup[id])
-	}
-	return out
-}
-
-// isContained reports whether the relationship of an instance is a containment.
-func (w *world) isContained(i *model.NodeInstance, rel model.InstanceRelationship) bool {
-	decl := w.node(i.Node).Relationship(rel.TargetName)
-	return decl != nil && slices.Contains(decl.TypeHierarchy, "cloudify.relationships.contained_in")
-}
-
-// trees are the given instances with everything contained in them.
-func (w *world) trees(roots []*model.NodeInstance) []*model.NodeInstance {
-	out := slices.Clone(roots)
-	for k := 0; k < len(out); k++ {
-		for _, i := range w.instances {
-			for _, rel := range i.Relationships {
-				if rel.TargetID == out[k].ID && w.isContained(i, rel) && !slices.Contains(out, i) {
-					out = append(out, i)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func (w *world) addCopy(m *modification, entity string, roots []*model.NodeInstance) {
-	tree := w.trees(roots)
-	group := ""
-	if _, ok := w.groups[entity]; ok {
-		group = string(w.newInstanceID(entity))
-	}
-	renamed := make(map[model.InstanceID]model.InstanceID)
-	nodes := make(map[model.NodeID]bool)
-	for _, i := range tree {
-		renamed[i.ID] = w.newInstanceID(string(i.Node))
-		nodes[i.Node] = true
-	}
-	for _, i := range tree {
-		c := &model.NodeInstance{
-			ID: renamed[i.ID], Node: i.Node, HostID: i.HostID, State: model.InstanceUninitialized,
-			RuntimeProperties: model.Document{}, SystemProperties: model.Document{},
-		}
-		if to, ok := renamed[i.HostID]; ok {
-			c.HostID = to
-		}
-		for _, g := range i.ScalingGroups {
-			if g.Name == entity {
-				g.ID = group
-			}
-			c.ScalingGroups = append(c.ScalingGroups, g)
-		}
-		for _, rel := range i.Relationships {
-			if to, ok := renamed[rel.TargetID]; ok {
-				rel.TargetID = to
-			} else {
-				m.AddedRelated = append(m.AddedRelated, rel.TargetID)
-			}
-			c.Relationships = append(c.Relationships, rel)
-		}
-		m.Added = append(m.Added, c.ID)
-		w.instances = append(w.instances, c)
-	}
-	for _, i := range w.instances {
-		if slices.Contains(m.Added, i.ID) || slices.Contains(tree, i) {
+// take adds the marked instances and gives the others their new relationships.
+func (w *world) take(list []topology.Instance, mark string) (created, extended []*model.NodeInstance) {
+	for _, p := range list {
+		if p.Modification == mark {
+			i := instanceOf(p)
+			w.instances = append(w.instances, i)
+			created = append(created, i)
 			continue
 		}
-		for _, rel := range slices.Clone(i.Relationships) {
-			if to, ok := renamed[rel.TargetID]; ok {
-				rel.TargetID = to
-				i.Relationships = append(i.Relationships, rel)
-				m.AddedRelated = append(m.AddedRelated, i.ID)
+		i := w.instance(model.InstanceID(p.ID))
+		for _, r := range instanceOf(p).Relationships {
+			if !slices.Contains(i.Relationships, r) {
+				i.Relationships = append(i.Relationships, r)
 			}
 		}
+		extended = append(extended, i)
 	}
-}
-
-func (w *world) removeOne(m *modification, want workflow.ModifiedNode, roots [][]*model.NodeInstance) {
-	best, rank := -1, 3
-	for k, r := range roots {
-		here := 1
-		for _, i := range r {
-			if slices.Contains(want.Include, string(i.ID)) {
-				here = 0
-			} else if slices.Contains(want.Exclude, string(i.ID)) {
-				here = 2
-			}
-		}
-		if !slices.Contains(m.Removed, r[0].ID) && here < rank {
-			best, rank = k, here
-		}
-	}
-	if best < 0 {
-		return
-	}
-	tree := w.trees(roots[best])
-	for _, i := range tree {
-		m.Removed = append(m.Removed, i.ID)
-	}
-	for _, i := range w.instances {
-		isInside := slices.Contains(tree, i)
-		for _, rel := range i.Relationships {
-			isTarget := slices.ContainsFunc(tree, func(t *model.NodeInstance) bool { return t.ID == rel.TargetID })
-			switch {
-			case isInside && !isTarget:
-				m.RemovedRelated = append(m.RemovedRelated, rel.TargetID)
-			case !isInside && isTarget:
-				m.RemovedRelated = append(m.RemovedRelated, i.ID)
-			}
-		}
-	}
+	return created, extended
 }
 
 func (w *world) finishModification(id string) {
 	m := w.mods[id]
 	delete(w.mods, id)
 	for entity, n := range m.counts {
-		if g, ok := w.groups[entity]; ok {
+		setCount(w.bp.plan, entity, n)
+		if g, ok := w.bp.groups[entity]; ok {
 			g.Properties.Current, g.Properties.Planned = n, n
-			w.groups[entity] = g
-		} else if node := w.node(model.NodeID(entity)); node != nil {
-			node.Number, node.Planned = n, n
+			w.bp.groups[entity] = g
+		}
+		for _, node := range w.bp.nodes {
+			if string(node.ID) == entity {
+				node.Number, node.Planned = n, n
+			}
 		}
 	}
-	isRemoved := func(id model.InstanceID) bool { return slices.Contains(m.Removed, id) }
-	w.instances = slices.DeleteFunc(w.instances, func(i *model.NodeInstance) bool { return isRemoved(i.ID) })
-	for _, i := range w.instances {
-		i.Relationships = slices.DeleteFunc(i.Relationships, func(r model.InstanceRelationship) bool { return isRemoved(r.TargetID) })
-	}
+	w.drop(m.Removed)
 	w.add(record{"kind": "model", "action": "modification-finish"})
+}
+
+// drop removes instances and the relationships to them.
+func (w *world) drop(ids []model.InstanceID) {
+	isGone := func(id model.InstanceID) bool { return slices.Contains(ids, id) }
+	w.instances = slices.DeleteFunc(w.instances, func(i *model.NodeInstance) bool { return isGone(i.ID) })
+	for _, i := range w.instances {
+		i.Relationships = slices.DeleteFunc(i.Relationships, func(r model.InstanceRelationship) bool { return isGone(r.TargetID) })
+	}
 }
 
 func (w *world) rollbackModification(id string) {

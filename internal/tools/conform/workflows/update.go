@@ -7,16 +7,17 @@ import (
 	"slices"
 
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/topology"
 	"github.com/reifyhq/reify/internal/workflow"
 )
 
 // update is a deployment update object.
 type update struct {
-	blueprint *blueprint
-	changes   workflow.UpdateChanges
-	created   []*model.NodeInstance
-	steps     workflow.UpdateSteps
-	state     string
+	next    *blueprint
+	changes workflow.UpdateChanges
+	result  *topology.Modification
+	steps   workflow.UpdateSteps
+	state   string
 }
 
 // updateTasks are the names under which the recordings report the changes of an update: there they are local tasks.
@@ -63,34 +64,37 @@ func (w *world) updateChange(c *workflow.Change) (json.RawMessage, error) {
 		w.updateSteps(u)
 		return json.Marshal(u.steps)
 	case workflow.ChangeUpdatePrepare:
-		w.prepareUpdate(u)
+		if err := w.prepareUpdate(u); err != nil {
+			return nil, err
+		}
 		return json.Marshal(u.changes)
 	case workflow.ChangeUpdateNodes:
 		w.updateNodes(u)
 	case workflow.ChangeUpdateInstances:
-		for _, i := range u.created {
-			w.instances = append(w.instances, i)
+		created, _ := w.take(u.result.Added, "added")
+		for _, i := range created {
 			w.add(record{"kind": "model", "action": "instance-create", "instance": i.ID})
 		}
-		for _, id := range u.changes.Extended {
-			w.setRelationships(u, w.instance(id))
+		for _, p := range u.result.Extended {
+			if p.Modification == "extended" {
+				w.take([]topology.Instance{p}, "added")
+				w.relationshipsOf(model.InstanceID(p.ID))
+			}
 		}
 	case workflow.ChangeUpdateDropRelationships:
-		for _, id := range u.changes.Reduced {
-			w.setRelationships(u, w.instance(id))
-		}
+		w.dropRelationships(u)
 	case workflow.ChangeUpdateDropInstances:
 		for _, id := range u.changes.Removed {
-			w.instances = slices.DeleteFunc(w.instances, func(i *model.NodeInstance) bool { return i.ID == id })
 			w.add(record{"kind": "model", "action": "instance-delete", "instance": id})
 		}
+		w.drop(u.changes.Removed)
 	case workflow.ChangeUpdateDropNodes:
-		for _, n := range w.nodes {
-			if find(u.blueprint.Nodes, n.ID) == nil {
+		for _, n := range w.bp.nodes {
+			if find(u.next.nodes, n.ID) == nil {
 				w.add(record{"kind": "model", "action": "node-delete", "node": n.ID})
 			}
 		}
-		w.nodes = u.blueprint.Nodes
+		w.bp = u.next
 	case workflow.ChangeUpdateDone:
 		u.state = "successful"
 	}
@@ -108,8 +112,8 @@ func find(nodes []*model.Node, id model.NodeID) *model.Node {
 
 // updateSteps finds the changed nodes.
 func (w *world) updateSteps(u *update) {
-	for _, n := range u.blueprint.Nodes {
-		old := find(w.nodes, n.ID)
+	for _, n := range u.next.nodes {
+		old := find(w.bp.nodes, n.ID)
 		if old == nil {
 			continue
 		}
@@ -130,82 +134,28 @@ func (w *world) updateSteps(u *update) {
 }
 
 // prepareUpdate computes the instances that come, go, and gain or lose relationships.
-func (w *world) prepareUpdate(u *update) {
-	c := &u.changes
-	for _, n := range u.blueprint.Nodes {
-		if find(w.nodes, n.ID) != nil {
-			continue
+func (w *world) prepareUpdate(u *update) error {
+	// The original computes this twice and keeps the second result: its ids show that.
+	for range 2 {
+		result, err := w.modify(u.next.plan, nil)
+		if err != nil {
+			return err
 		}
-		for range n.Number {
-			// The original computes the ids of new instances twice and uses the second.
-			w.newInstanceID(string(n.ID))
-			u.created = append(u.created, &model.NodeInstance{
-				ID: w.newInstanceID(string(n.ID)), Node: n.ID, State: model.InstanceUninitialized,
-				RuntimeProperties: model.Document{}, SystemProperties: model.Document{},
-			})
-		}
+		u.result = result
 	}
-	for _, i := range u.created {
-		i.Relationships = w.wanted(u, i)
-		c.Added = append(c.Added, i.ID)
-		for _, r := range i.Relationships {
-			if w.instance(r.TargetID) != nil {
-				c.AddedTargets = append(c.AddedTargets, r.TargetID)
-			}
-		}
-	}
-	for _, i := range w.instances {
-		if find(u.blueprint.Nodes, i.Node) == nil {
-			c.Removed = append(c.Removed, i.ID)
-			for _, r := range i.Relationships {
-				c.RemovedTargets = append(c.RemovedTargets, r.TargetID)
-			}
-			continue
-		}
-		gained, lost := relationshipDifference(i.Relationships, w.wanted(u, i))
-		if len(gained) > 0 {
-			c.Extended, c.ExtendedTargets = append(c.Extended, i.ID), append(c.ExtendedTargets, gained...)
-		}
-		if len(lost) > 0 {
-			c.Reduced, c.ReducedTargets = append(c.Reduced, i.ID), append(c.ReducedTargets, lost...)
-		}
-	}
-}
-
-// wanted are the relationships of an instance after the update; every node has its instances connected all to all.
-func (w *world) wanted(u *update, i *model.NodeInstance) []model.InstanceRelationship {
-	out := []model.InstanceRelationship{}
-	for _, r := range find(u.blueprint.Nodes, i.Node).Relationships {
-		for _, list := range [][]*model.NodeInstance{w.instances, u.created} {
-			for _, t := range list {
-				if t.Node == r.TargetID {
-					out = append(out, model.InstanceRelationship{Type: r.Type, TargetName: r.TargetID, TargetID: t.ID})
-				}
-			}
-		}
-	}
-	return out
-}
-
-func relationshipDifference(old, now []model.InstanceRelationship) (gained, lost []model.InstanceID) {
-	for _, r := range now {
-		if !slices.Contains(old, r) {
-			gained = append(gained, r.TargetID)
-		}
-	}
-	for _, r := range old {
-		if !slices.Contains(now, r) {
-			lost = append(lost, r.TargetID)
-		}
-	}
-	return gained, lost
+	c, r := &u.changes, u.result
+	c.Added, c.AddedTargets = idsBy(r.Added, "added")
+	c.Removed, c.RemovedTargets = idsBy(r.Removed, "removed")
+	c.Extended, c.ExtendedTargets = idsBy(r.Extended, "extended")
+	c.Reduced, c.ReducedTargets = idsBy(r.Reduced, "reduced")
+	return nil
 }
 
 // updateNodes changes the nodes; removed relationships and nodes stay until the end.
 func (w *world) updateNodes(u *update) {
 	var nodes []*model.Node
-	for _, n := range u.blueprint.Nodes {
-		old := find(w.nodes, n.ID)
+	for _, n := range u.next.nodes {
+		old := find(w.bp.nodes, n.ID)
 		if old == nil {
 			w.add(record{"kind": "model", "action": "node-create", "node": n.ID})
 			nodes = append(nodes, n)
@@ -220,15 +170,28 @@ func (w *world) updateNodes(u *update) {
 		}
 		nodes = append(nodes, &merged)
 	}
-	for _, n := range w.nodes {
-		if find(u.blueprint.Nodes, n.ID) == nil {
+	for _, n := range w.bp.nodes {
+		if find(u.next.nodes, n.ID) == nil {
 			nodes = append(nodes, n)
 		}
 	}
-	w.nodes = nodes
+	w.bp = &blueprint{plan: w.bp.plan, nodes: nodes, groups: w.bp.groups, workflows: w.bp.workflows}
 }
 
-func (w *world) setRelationships(u *update, i *model.NodeInstance) {
-	i.Relationships = w.wanted(u, i)
-	w.add(record{"kind": "model", "action": "instance-relationships", "instance": i.ID, "relationships": i.Relationships})
+// dropRelationships takes away what reduced instances have lost.
+func (w *world) dropRelationships(u *update) {
+	for _, p := range u.result.Reduced {
+		if p.Modification != "reduced" {
+			continue
+		}
+		lost := instanceOf(p).Relationships
+		i := w.instance(model.InstanceID(p.ID))
+		i.Relationships = slices.DeleteFunc(i.Relationships, func(r model.InstanceRelationship) bool { return slices.Contains(lost, r) })
+		w.relationshipsOf(i.ID)
+	}
+}
+
+func (w *world) relationshipsOf(id model.InstanceID) {
+	rels := append([]model.InstanceRelationship{}, w.instance(id).Relationships...)
+	w.add(record{"kind": "model", "action": "instance-relationships", "instance": id, "relationships": rels})
 }

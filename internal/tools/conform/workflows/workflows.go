@@ -4,20 +4,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"maps"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/model"
 )
 
-// Run replays the cases of a directory: DIR [--verbose] [--id ID]. It returns an error when a case fails.
+// Run replays the cases of a directory: DIR [--verbose] [--records] [--id ID]. It returns an error when a case fails.
 func Run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("workflows", flag.ContinueOnError)
 	flags.SetOutput(out)
 	isVerbose := flags.Bool("verbose", false, "print every problem of a failing case")
+	isPrint := flags.Bool("records", false, "print the records of every step")
 	id := flags.String("id", "", "replay only the case with this id")
-	plans := flags.String("plans", "", "directory of parsed plans")
 	var dirs []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
@@ -29,9 +28,8 @@ func Run(args []string, out io.Writer) error {
 		}
 	}
 	if len(dirs) != 1 {
-		return fmt.Errorf("usage: conform workflows DIR [--verbose] [--id ID]")
+		return fmt.Errorf("usage: conform workflows DIR [--verbose] [--records] [--id ID]")
 	}
-	planDir = *plans
 	cases, err := loadCases(dirs[0])
 	if err != nil {
 		return err
@@ -41,7 +39,11 @@ func Run(args []string, out io.Writer) error {
 		if *id != "" && c.ID != *id {
 			continue
 		}
-		problems := replayCase(c)
+		var show io.Writer
+		if *isPrint {
+			show = out
+		}
+		problems := replayCase(c, show)
 		if len(problems) == 0 {
 			passed++
 			continue
@@ -66,35 +68,63 @@ func Run(args []string, out io.Writer) error {
 	return nil
 }
 
-var planDir string
-
-func loadPlans(c *testCase) (map[string]*blueprint, error) {
-	raw, err := os.ReadFile(filepath.Join(planDir, c.ID+".json"))
-	if err != nil {
-		return nil, err
-	}
-	plans := make(map[string]*blueprint)
-	return plans, model.DecodeJSON(raw, &plans)
-}
-
-// replayCase runs all steps of a case and returns what differs.
-func replayCase(c *testCase) []string {
-	plans, err := loadPlans(c)
+// replayCase runs all steps of a case and returns what differs. The records go to show unless that is nil.
+func replayCase(c *testCase, show io.Writer) []string {
+	w, err := newWorld(c)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	w := newWorld(c, plans[""])
-	var problems []string
+	problems := compareInstances(c.Instances, w.finalInstances())
 	for n := range c.Steps {
 		s := &c.Steps[n]
 		for _, b := range s.Before {
-			w.updates[b.ID] = &update{blueprint: plans[b.ID], state: "updating"}
+			if err := w.createUpdate(c, b); err != nil {
+				return append(problems, err.Error())
+			}
 		}
-		for _, p := range w.checkStep(s, plans[""].Workflows[s.Workflow]) {
+		for _, p := range w.checkStep(s, w.bp.workflows[s.Workflow]) {
 			problems = append(problems, fmt.Sprintf("step %d %s: %s", n, s.Workflow, p))
+		}
+		if show == nil {
+			continue
+		}
+		fmt.Fprintf(show, "%s step %d %s\n", c.ID, n, s.Workflow)
+		for k, r := range w.records {
+			fmt.Fprintf(show, "%4d %s\n", k, r.key())
 		}
 	}
 	return problems
+}
+
+// createUpdate makes the update object that a step is about.
+func (w *world) createUpdate(c *testCase, b before) error {
+	inputs := maps.Clone(w.inputs)
+	if inputs == nil {
+		inputs = model.Document{}
+	}
+	maps.Copy(inputs, b.Inputs)
+	w.inputs = inputs
+	name := b.Blueprint
+	if name == "" {
+		name = c.Main
+	}
+	// The instances that this makes are not used; their ids must not be missed later.
+	throwaway := 0
+	next, err := c.load(name, inputs, func(n string) string {
+		throwaway++
+		return fmt.Sprintf("%s_x%d", n, throwaway)
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range w.bp.nodes {
+		if find(next.nodes, n.ID) != nil {
+			setCount(next.plan, string(n.ID), n.Number)
+			find(next.nodes, n.ID).Number = n.Number
+		}
+	}
+	w.updates[b.ID] = &update{next: next, state: "updating"}
+	return nil
 }
 
 // checkStep runs a step and compares it with what was recorded.
@@ -120,10 +150,22 @@ func (w *world) checkStep(s *step, wf model.Workflow) []string {
 	}
 	if u := s.Expect.Update; u != nil {
 		for _, b := range s.Before {
-			if got := w.updates[b.ID].state; got != u.State {
-				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, got))
+			state := w.updates[b.ID].state
+			if got.status != "terminated" {
+				state = "failed"
+			}
+			if state != u.State {
+				problems = append(problems, fmt.Sprintf("update: want %s, got %s", u.State, state))
 			}
 		}
+	}
+	for _, n := range w.bp.nodes {
+		if want := s.Expect.Counts[string(n.ID)]; want != n.Number {
+			problems = append(problems, fmt.Sprintf("count of %s: want %d, got %d", n.ID, want, n.Number))
+		}
+	}
+	if len(w.bp.nodes) != len(s.Expect.Counts) {
+		problems = append(problems, fmt.Sprintf("nodes: want %d, got %d", len(s.Expect.Counts), len(w.bp.nodes)))
 	}
 	return append(problems, compareInstances(s.Expect.Instances, w.finalInstances())...)
 }

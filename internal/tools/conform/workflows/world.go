@@ -10,66 +10,48 @@ import (
 	"github.com/reifyhq/reify/internal/workflow"
 )
 
-// blueprint is what the replayer needs of a parsed blueprint.
-type blueprint struct {
-	Nodes     []*model.Node
-	Groups    map[string]model.ScalingGroup
-	Workflows map[string]model.Workflow
-}
-
 // world is a manager with one deployment, its agents and the scripted plugin.
 type world struct {
-	nodes     []*model.Node
+	bp        *blueprint
 	instances []*model.NodeInstance
-	groups    map[string]model.ScalingGroup
 	plugin    plugin
 	now       time.Time
 	lastID    int
 	counters  map[string]int
 	records   []record
+	inputs    model.Document
 	updates   map[string]*update
 	mods      map[string]*modification
 }
 
-func newWorld(c *testCase, bp *blueprint) *world {
+// newWorld deploys the main blueprint of a case.
+func newWorld(c *testCase) (*world, error) {
 	w := &world{
-		nodes: bp.Nodes, groups: bp.Groups,
 		plugin:   plugin{calls: make(map[invocationKey]int)},
 		now:      time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
 		counters: make(map[string]int),
 		updates:  make(map[string]*update),
 		mods:     make(map[string]*modification),
+		inputs:   c.Inputs,
 	}
-	for _, i := range c.Instances {
-		inst := &model.NodeInstance{
-			ID: model.InstanceID(i.ID), Node: model.NodeID(i.NodeID), State: model.InstanceState(i.State),
-			Relationships: slices.Clone(i.Relationships), ScalingGroups: i.ScalingGroups,
-			RuntimeProperties: model.Document{}, SystemProperties: model.Document{},
-		}
-		if i.HostID != nil {
-			inst.HostID = model.InstanceID(*i.HostID)
-		}
-		w.instances = append(w.instances, inst)
-		w.count(string(inst.Node), i.ID)
-		for _, g := range i.ScalingGroups {
-			w.count(g.Name, g.ID)
-		}
+	bp, err := c.load(c.Main, c.Inputs, w.newID)
+	if err != nil {
+		return nil, err
 	}
-	return w
+	w.bp = bp
+	for _, i := range bp.plan.NodeInstances {
+		w.instances = append(w.instances, instanceOf(i))
+	}
+	return w, nil
 }
 
-// count makes the id generator go on after an id that exists.
-func (w *world) count(name, id string) {
-	var n int
-	if _, err := fmt.Sscanf(id[len(name):], "_%d", &n); err == nil && n > w.counters[name] {
-		w.counters[name] = n
-	}
-}
-
-func (w *world) newInstanceID(name string) model.InstanceID {
+// newID is the id generator of the recordings: a counter per node or group.
+func (w *world) newID(name string) string {
 	w.counters[name]++
-	return model.InstanceID(fmt.Sprintf("%s_%06d", name, w.counters[name]))
+	return fmt.Sprintf("%s_%06d", name, w.counters[name])
 }
+
+func (w *world) newInstanceID(name string) model.InstanceID { return model.InstanceID(w.newID(name)) }
 
 func (w *world) newTaskID() model.TaskID {
 	w.lastID++
@@ -87,7 +69,7 @@ func (w *world) instance(id model.InstanceID) *model.NodeInstance {
 
 // snapshot is a deep enough copy for a program or a run.
 func (w *world) snapshot() *workflow.Snapshot {
-	snap := &workflow.Snapshot{Deployment: "dep", Nodes: w.nodes, ScalingGroups: w.groups, Modifications: w.started()}
+	snap := &workflow.Snapshot{Deployment: "dep", Nodes: w.bp.nodes, ScalingGroups: w.bp.groups, Modifications: w.started()}
 	for _, i := range w.instances {
 		c := *i
 		c.SystemProperties = maps.Clone(i.SystemProperties)
