@@ -4,10 +4,13 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 
 	"github.com/reifyhq/reify/internal/cli"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/inspect"
+	"github.com/reifyhq/reify/internal/lsp"
 )
 
 func inspector() inspect.Inspector {
@@ -24,4 +27,12 @@ func graph(ctx context.Context, d cli.Drawing, w io.Writer) error {
 
 func explain(ctx context.Context, e cli.Explanation, w io.Writer) error {
 	return inspector().Explain(ctx, e.Path, e.Node, e.JSON, w)
+}
+
+func languageServer(ctx context.Context, in io.Reader, out, log io.Writer) error {
+	o := lsp.Options{In: in, Out: out, Log: log, Clock: clock.Real{}, HTTP: http.DefaultClient, Version: programVersion()}
+	if cache, err := os.UserCacheDir(); err == nil {
+		o.BuiltInDir = filepath.Join(cache, "reify", "types")
+	}
+	return lsp.New(o).Run(ctx)
 }

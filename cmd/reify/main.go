@@ -42,6 +42,8 @@ func run() int {
 		Validate:   validate,
 		Graph:      graph,
 		Explain:    explain,
+
+		LanguageServer: languageServer,
 	}).Run(ctx, os.Args[1:])
 }
 

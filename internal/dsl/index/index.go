@@ -10,6 +10,7 @@ package index
 
 import (
 	"context"
+	"path"
 	"strings"
 	"sync"
 
@@ -96,6 +97,7 @@ type Index struct {
 	byName  map[Kind]map[string]*Symbol
 	refs    []Ref
 	texts   *texts
+	version imports.Version
 }
 
 // newest is the version with which documents are merged that declare none.
@@ -113,7 +115,7 @@ func Build(ctx context.Context, in imports.Input, src imports.Source) (*Index, *
 	}
 	rec := &recorder{Source: src, texts: map[string][]byte{}}
 	merged := merge(ctx, root, in, rec)
-	x := &Index{Root: merged.Root, Main: in.Location, byName: map[Kind]map[string]*Symbol{}, symbols: map[Kind][]*Symbol{},
+	x := &Index{Root: merged.Root, Main: in.Location, version: merged.Version, byName: map[Kind]map[string]*Symbol{}, symbols: map[Kind][]*Symbol{},
 		texts: newTexts(rec.texts)}
 	x.texts.add(in.Location, in.Text)
 	c := &collector{x: x, seen: map[Ref]bool{}}
@@ -215,6 +217,23 @@ func inside(r diag.Range, p diag.Pos) bool {
 
 // Range gives the place of a scalar as it is written.
 func (x *Index) Range(n *yamltree.Node) diag.Range { return x.texts.token(n) }
+
+// Reads tells whether the document at a location is part of the blueprint.
+func (x *Index) Reads(location string) bool {
+	_, ok := x.texts.raw[location]
+	return ok
+}
+
+// BuiltInImport gives the location of the embedded document that an import of the main file stands for.
+func (x *Index) BuiltInImport(name string) (location string, ok bool) {
+	ext := path.Ext(name)
+	for _, n := range []string{"resource:" + strings.TrimSuffix(name, ext) + "_" + x.version.Suffix() + ext, "resource:" + name, name} {
+		if file, ok := builtin.Find(n); ok {
+			return builtInPrefix + file, true
+		}
+	}
+	return "", false
+}
 
 // builtInPrefix begins the locations of embedded documents.
 const builtInPrefix = "builtin:"
