@@ -122,7 +122,7 @@ func cursorAt(t *text, p position) *cursor {
 	column := byteColumn(full, p.Character)
 	before := full[:column]
 	c.hasColon = strings.HasPrefix(strings.TrimLeft(full[column:], " "), ":")
-	from := flowStart(t, p.Line, before)
+	from := flowStart(t, p.Line)
 	if from == p.Line {
 		c.block(t, p.Line, before)
 		return c
@@ -138,8 +138,9 @@ func cursorAt(t *text, p position) *cursor {
 	return c
 }
 
-// flowStart gives the line on which the outermost bracket that is open at the end of before was opened.
-func flowStart(t *text, line int, before string) int {
+// flowStart gives the line on which the outermost bracket that is open at the beginning of line was opened.
+func flowStart(t *text, line int) int {
+	first := line
 	for n := line - 1; n >= 0 && n >= line-maxFlow; n-- {
 		trimmed := strings.TrimSpace(t.line(n))
 		if trimmed == "" || !strings.ContainsRune("[{,", rune(trimmed[len(trimmed)-1])) {
@@ -150,18 +151,13 @@ func flowStart(t *text, line int, before string) int {
 			joined += t.line(k) + " "
 		}
 		if s, _ := splitLine(t.line(n)); s.hasKey || len(s.dashes) > 0 {
-			if openBrackets(joined) > 0 {
-				return n
+			if len(parseFlow(joined).frames) == 0 {
+				break
 			}
-			break
+			first = n
 		}
 	}
-	return line
-}
-
-func openBrackets(s string) int {
-	f := parseFlow(s)
-	return len(f.frames)
+	return first
 }
 
 // block finds the ancestors of a line by indentation, then looks into the brackets on the line.
@@ -206,7 +202,7 @@ func (c *cursor) above(t *text, line int, dashes []int, column int) {
 		limit, isDash, collect, collectItems = dashes[0], true, false, len(dashes) == 1
 	}
 	var items []string
-	for n := line - 1; n >= 0 && line-n < maxLookBack && (limit > 0 || isDash); n-- {
+	for n := line - 1; n >= 0 && line-n < maxLookBack && (limit > 0 || isDash || collect); n-- {
 		s, content := splitLine(t.line(n))
 		if !content {
 			continue
