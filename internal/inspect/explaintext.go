@@ -173,9 +173,13 @@ func (r *report) operation(indent int, op explainedOperation) {
 			r.line(indent+4, limits, place{})
 		}
 	}
+	isChanged := op.Implementation != "" && len(op.Defined) > 1 && op.Defined[0].Value == nil
 	for i, d := range op.Defined {
 		word := "defined by "
-		if i > 0 {
+		switch {
+		case i == 0 && isChanged:
+			word = "changed by "
+		case i > 0 && (i > 1 || !isChanged):
 			word = "instead of nothing of "
 			if d.Value != nil {
 				word = "instead of " + shown(d.Value.v) + " of "
