@@ -39,11 +39,6 @@ func run() int {
 		Version:    programVersion(),
 		Server:     runServer,
 		ConfigShow: showConfig,
-		Validate:   validate,
-		Graph:      graph,
-		Explain:    explain,
-
-		LanguageServer: languageServer,
 	}).Run(ctx, os.Args[1:])
 }
 

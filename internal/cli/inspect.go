@@ -5,11 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/reifyhq/reify/internal/inspect"
+	"github.com/reifyhq/reify/internal/lsp"
 )
 
 // localPath refuses a path that names nothing, before anything is read.
@@ -32,16 +37,18 @@ func (a *app) blueprintsValidate() *cobra.Command {
 					return err
 				}
 			}
-			v := Validation{Paths: args, Format: "text", Colour: a.colour()}
+			format := inspect.Text
 			switch {
 			case isSARIF && a.json:
 				return usagef("--json and --sarif exclude each other")
 			case isSARIF:
-				v.Format = "sarif"
+				format = inspect.SARIF
 			case a.json:
-				v.Format = "json"
+				format = inspect.JSON
 			}
-			problems, err := a.Validate(ctx, v, a.Stdout)
+			in, done := a.inspector()
+			defer done()
+			problems, err := in.Validate(ctx, args, format, a.Stdout)
 			switch {
 			case err != nil:
 				return err
@@ -61,8 +68,14 @@ func (a *app) blueprintsValidate() *cobra.Command {
 	return cmd
 }
 
+// inspector returns what looks at blueprints on this machine, and what ends its connections.
+func (a *app) inspector() (inspect.Inspector, func()) {
+	c := &http.Client{}
+	return inspect.Inspector{HTTP: c, Clock: a.Clock}, c.CloseIdleConnections
+}
+
 // drawings are the values of --format.
-var drawings = []string{"svg", "dot", "mermaid"}
+var drawings = []string{string(inspect.SVG), string(inspect.DOT), string(inspect.Mermaid)}
 
 func (a *app) blueprintsGraph() *cobra.Command {
 	var format, out string
@@ -71,17 +84,20 @@ func (a *app) blueprintsGraph() *cobra.Command {
 			if err := localPath(args[0]); err != nil {
 				return err
 			}
-			d := Drawing{Path: args[0], Format: format}
+			form := inspect.Drawing(format)
 			if a.json {
-				d.Format = "json"
+				form = inspect.Data
 			} else if !slices.Contains(drawings, format) {
 				return usagef("unknown format %q; want one of %s", format, strings.Join(drawings, ", "))
 			}
-			if out == "" {
-				return a.Graph(ctx, d, a.Stdout)
-			}
+			in, done := a.inspector()
+			defer done()
 			var b bytes.Buffer
-			if err := a.Graph(ctx, d, &b); err != nil {
+			if err := in.Graph(ctx, args[0], form, &b); err != nil {
+				return err
+			}
+			if out == "" {
+				_, err := a.Stdout.Write(b.Bytes())
 				return err
 			}
 			if err := os.WriteFile(out, b.Bytes(), 0o644); err != nil {
@@ -103,7 +119,9 @@ func (a *app) blueprintsExplain() *cobra.Command {
 			if err := localPath(args[0]); err != nil {
 				return err
 			}
-			return a.Explain(ctx, Explanation{Path: args[0], Node: args[1], JSON: a.json}, a.Stdout)
+			in, done := a.inspector()
+			defer done()
+			return in.Explain(ctx, args[0], args[1], a.json, a.Stdout)
 		})
 	cmd.Example = "  reify blueprints explain examples/three-tier proxy"
 	return cmd
@@ -112,7 +130,13 @@ func (a *app) blueprintsExplain() *cobra.Command {
 func (a *app) lspCommand() *cobra.Command {
 	cmd := verb("lsp", "Serve an editor as the language server of blueprints", 0, 0,
 		func(ctx context.Context, _ []string) error {
-			return a.LanguageServer(ctx, a.Stdin, a.Stdout, a.Stderr)
+			c := &http.Client{}
+			defer c.CloseIdleConnections()
+			o := lsp.Options{In: a.Stdin, Out: a.Stdout, Log: a.Stderr, Clock: a.Clock, HTTP: c, Version: a.Version}
+			if cache, err := os.UserCacheDir(); err == nil {
+				o.BuiltInDir = filepath.Join(cache, "reify", "types")
+			}
+			return lsp.New(o).Run(ctx)
 		})
 	cmd.Long = "Serve an editor as the language server of blueprints, over standard input and output.\n" +
 		"Editors start it themselves; docs/editors.md tells how to set them up."

@@ -30,27 +30,6 @@ import (
 // Program runs something that is not a client, such as the server.
 type Program func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
-// Validation asks for a check of blueprints on this machine.
-type Validation struct {
-	Paths []string
-	// Format is text, json or sarif.
-	Format string
-	Colour bool
-}
-
-// Drawing asks for the topology of a blueprint on this machine.
-type Drawing struct {
-	Path string
-	// Format is svg, dot, mermaid or json.
-	Format string
-}
-
-// Explanation asks where everything of a node comes from.
-type Explanation struct {
-	Path, Node string
-	JSON       bool
-}
-
 // Options wire the command line to its surroundings.
 type Options struct {
 	Stdin          io.Reader
@@ -62,14 +41,6 @@ type Options struct {
 	Version string
 	// Server runs the manager and ConfigShow prints its configuration; nil leaves the command out.
 	Server, ConfigShow Program
-	// Validate checks blueprints, writes its findings to stdout and returns how many problems there are; nil leaves
-	// blueprints validate out.
-	Validate func(ctx context.Context, v Validation, stdout io.Writer) (problems int, err error)
-	// Graph draws a blueprint to w and Explain writes about a node to w; nil leaves the command out.
-	Graph   func(ctx context.Context, d Drawing, w io.Writer) error
-	Explain func(ctx context.Context, e Explanation, w io.Writer) error
-	// LanguageServer serves an editor over the two streams until it says goodbye; nil leaves the command out.
-	LanguageServer func(ctx context.Context, in io.Reader, out, log io.Writer) error
 }
 
 // CLI is the command line.
@@ -154,12 +125,9 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.upCommand(), a.downCommand(), a.installCommand(), a.uninstallCommand(), a.blueprintsCommand(),
 		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
 		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.profilesCommand(), a.statusCommand(),
-		a.versionCommand(), a.configCommand(), a.completionCommand(root))
+		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand())
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
-	}
-	if a.LanguageServer != nil {
-		root.AddCommand(a.lspCommand())
 	}
 	root.SetHelpCommand(&cobra.Command{Use: "help [COMMAND]", Short: "Show help", RunE: func(cmd *cobra.Command, args []string) error {
 		found, _, err := root.Find(args)

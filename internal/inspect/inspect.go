@@ -22,7 +22,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/reifyhq/reify/internal/archive"
 	"github.com/reifyhq/reify/internal/clock"
@@ -202,16 +201,9 @@ func (i Inspector) get() func(context.Context, string) ([]byte, error) {
 	if i.HTTP == nil {
 		return nil
 	}
-	return dslfiles.HTTPGet(i.HTTP, func(ctx context.Context, d time.Duration) bool {
-		t := i.Clock.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-ctx.Done():
-			return false
-		case <-t.C():
-			return true
-		}
-	})
+	h := dslfiles.NewHTTP(i.Clock)
+	h.Client = i.HTTP
+	return h.Get
 }
 
 // openURL reads a document or an archive from the network.

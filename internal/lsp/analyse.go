@@ -210,8 +210,9 @@ func (w *web) get(ctx context.Context, u string) ([]byte, error) {
 		return p.data, p.err
 	}
 	// One attempt: whoever types does not wait, and the next parse tries again.
-	once := dslfiles.HTTPGet(w.client, func(context.Context, time.Duration) bool { return false })
-	data, err := once(ctx, u)
+	h := dslfiles.NewHTTP(w.clock)
+	h.Client, h.Attempts = w.client, 1
+	data, err := h.Get(ctx, u)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
