@@ -202,3 +202,19 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestCastOfInputs(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text, typ string
+		want      any
+	}{
+		{" 5 ", "integer", int64(5)}, {"1_000", "integer", int64(1000)}, {"_1", "integer", "_1"}, {"1.0", "integer", "1.0"}, {"x", "integer", "x"},
+		{"1.5", "float", 1.5}, {"1e3", "float", 1000.0}, {"0x10", "float", "0x10"}, {"true", "boolean", true}, {"True", "boolean", "True"}, {"5", "string", "5"},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, cast(tt.text, tt.typ)); diff != "" {
+			t.Errorf("%q as %s (-want +got):\n%s", tt.text, tt.typ, diff)
+		}
+	}
+}
