@@ -55,6 +55,8 @@ type job struct {
 	revision int
 	overlay  map[string]*text
 	web      *web
+	// viewOnly leaves the search for problems out.
+	viewOnly bool
 }
 
 func (s *Server) job(d *document, overlay map[string]*text) job {
@@ -103,6 +105,8 @@ func (j job) run(ctx context.Context) analysis {
 	}
 	a.index, a.indexed = x, j.text
 	switch {
+	case j.viewOnly:
+		return a
 	case isMain:
 		_, list := dsl.Parse(ctx, in, src)
 		a.problems = list.Sorted()

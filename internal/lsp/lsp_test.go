@@ -3,6 +3,8 @@ package lsp
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -248,6 +250,74 @@ func TestRename(t *testing.T) {
 	if m := c.request("textDocument/rename", renameParams{positionParams{textDocument{URI: main}, at}, "gateway"}); m.Error == nil {
 		t.Errorf("rename in a broken text: %s", m.Result)
 	}
+}
+
+// TestRenameAcrossNamespaces renames a node in the file that defines it, which another imports with a namespace.
+func TestRenameAcrossNamespaces(t *testing.T) {
+	main := "tosca_definitions_version: cloudify_dsl_1_5\nimports: [cloudify/types/types.yaml, n--part.yaml]\nnode_templates:\n" +
+		"  a: {type: cloudify.nodes.Root, relationships: [{type: cloudify.relationships.depends_on, target: n--db}]}\n" +
+		"outputs: {o: {value: {get_attribute: [\"n--db\", x]}}}\n"
+	part := "node_templates:\n  db: {type: cloudify.nodes.Root}\n  web: {type: cloudify.nodes.Root, relationships: " +
+		"[{type: cloudify.relationships.depends_on, target: db}]}\n"
+	uri := workspace(t, map[string]string{"blueprint.yaml": main, "part.yaml": part})
+	c := serve(t, Options{})
+	c.initialize(false)
+	if p := c.open(uri("blueprint.yaml"), main); len(p) > 0 {
+		t.Fatalf("problems %+v", p)
+	}
+	c.open(uri("part.yaml"), part)
+	var got workspaceEdit
+	c.call("textDocument/rename", renameParams{positionParams{textDocument{URI: uri("part.yaml")}, position{1, 3}}, "store"}, &got)
+	if text := apply(main, got.Changes[uri("blueprint.yaml")]); text != strings.ReplaceAll(main, "n--db", "n--store") {
+		t.Errorf("blueprint:\n%s", text)
+	}
+	if text := apply(part, got.Changes[uri("part.yaml")]); text != strings.ReplaceAll(part, "db", "store") {
+		t.Errorf("part:\n%s", text)
+	}
+}
+
+// TestManyChangesAreOneParse types without a pause.
+func TestManyChangesAreOneParse(t *testing.T) {
+	c, uri := opened(t)
+	main := uri("blueprint.yaml")
+	c.mu.Lock()
+	before := c.counts[main]
+	c.mu.Unlock()
+	for i := range 50 {
+		c.notify("textDocument/didChange", map[string]any{"textDocument": map[string]any{"uri": main, "version": i + 2},
+			"contentChanges": []any{whole(netMain + strings.Repeat("#", i))}})
+		c.step(pause / 2)
+	}
+	if p := c.change(main, 99, whole(strings.Replace(netMain, "net--net.Router", "nothing", 1))); len(p) == 0 {
+		t.Error("no problems")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := c.counts[main] - before; n != 1 {
+		t.Errorf("published %d times, want once", n)
+	}
+}
+
+// TestChangeEndsTheParse changes a document while its import hangs.
+func TestChangeEndsTheParse(t *testing.T) {
+	started, ended := make(chan struct{}, 10), make(chan struct{}, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		started <- struct{}{}
+		<-r.Context().Done()
+		ended <- struct{}{}
+	}))
+	defer server.Close()
+	uri := workspace(t, netFiles())
+	c := serve(t, Options{HTTP: server.Client()})
+	c.initialize(false)
+	main := uri("blueprint.yaml")
+	hanging := strings.Replace(netMain, "imports:\n", "imports:\n  - "+server.URL+"/types.yaml\n", 1)
+	c.notify("textDocument/didOpen", documentParams{textDocument{URI: main, Version: 1, Text: hanging}})
+	<-started
+	if p := c.change(main, 2, whole(netMain)); len(p) > 0 {
+		t.Errorf("problems %+v", p)
+	}
+	<-ended
 }
 
 // apply applies edits from the last to the first.

@@ -19,7 +19,9 @@ func (s *Server) fresh(ctx context.Context, d *document) {
 	if d.last.indexed == d.text {
 		return
 	}
-	a := s.job(d, s.overlay()).guarded(ctx)
+	j := s.job(d, s.overlay())
+	j.viewOnly = true
+	a := j.guarded(ctx)
 	if a.index != nil {
 		d.last.index, d.last.indexed, d.last.isExact = a.index, a.indexed, a.isExact
 	}
@@ -200,6 +202,7 @@ func (s *Server) renameTarget(ctx context.Context, d *document, p position) ([]t
 		return nil, refuse(codeRequestFailed, "the %s %q cannot be renamed; nodes, inputs and groups can", kind, name)
 	}
 	for _, t := range found {
+		kind, name = t.name()
 		switch {
 		case !t.doc.last.isExact || t.doc.last.indexed != t.doc.text:
 			return nil, refuse(codeRequestFailed, "%s is not valid YAML at the moment; correct it before renaming", t.doc.uri)
@@ -216,7 +219,11 @@ func (s *Server) prepareRename(ctx context.Context, d *document, p positionParam
 		return nil, e
 	}
 	r := d.text.span(found[0].written())
-	return map[string]any{"range": r, "placeholder": d.text.s[d.text.offset(r.Start):d.text.offset(r.End)]}, nil
+	_, name := found[0].name()
+	if i := strings.LastIndex(name, imports.Delimiter); i >= 0 {
+		name = name[i+len(imports.Delimiter):]
+	}
+	return map[string]any{"range": r, "placeholder": name}, nil
 }
 
 var newNameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
@@ -250,7 +257,13 @@ func (s *Server) rename(ctx context.Context, d *document, p renameParams) (any, 
 			l := location{uri, text.span(r.Range)}
 			if !seen[l] {
 				seen[l] = true
-				changes[uri] = append(changes[uri], textEdit{l.Range, p.NewName})
+				// A reference from outside is written with the namespace of the import, which stays.
+				written := text.s[text.offset(l.Range.Start):text.offset(l.Range.End)]
+				prefix := ""
+				if i := strings.LastIndex(written, imports.Delimiter); i >= 0 {
+					prefix = written[:i+len(imports.Delimiter)]
+				}
+				changes[uri] = append(changes[uri], textEdit{l.Range, prefix + p.NewName})
 			}
 		}
 	}

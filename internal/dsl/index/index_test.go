@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -201,9 +200,7 @@ func TestTolerant(t *testing.T) {
 }
 
 func TestUnreadable(t *testing.T) {
-	_, e := Build(t.Context(), imports.Input{Text: []byte("a: [")}, files{})
-	var err *diag.Error = e
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	if _, e := Build(t.Context(), imports.Input{Text: []byte("a: [")}, files{}); e == nil || e.Diag == nil {
 		t.Errorf("error %v", e)
 	}
 	for _, text := range []string{"", "- a", "x", "node_types: 3\nnode_templates: [a]", "inputs: {1: 2}", "node_templates: {a: , b: {relationships: [1, {target: [x]}]}}",
@@ -212,4 +209,25 @@ func TestUnreadable(t *testing.T) {
 			t.Errorf("%q: %v", text, e)
 		}
 	}
+}
+
+// FuzzBuild builds of any text, and asks about every line of it.
+func FuzzBuild(f *testing.F) {
+	f.Add(mainFile, 16, 8)
+	f.Add("node_templates:\n  a:\n    type: [\n  b: {relationships: [{target: a", 2, 5)
+	f.Add("a: &x\n  <<: *x\n", 1, 1)
+	f.Fuzz(func(t *testing.T, text string, line, column int) {
+		x := BuildTolerant(t.Context(), imports.Input{Text: []byte(text), Location: "/b/main.yaml"}, files{"types.yaml": typesFile})
+		if x == nil {
+			return
+		}
+		if s, r := x.At("/b/main.yaml", diag.Pos{Line: line, Column: column}); r != nil {
+			x.Definition(r)
+		} else if s != nil {
+			x.RefsTo(s.Kind, s.Name)
+		}
+		for _, n := range x.All(Node) {
+			x.Properties(Owner{NodeType, n.Text("type")})
+		}
+	})
 }
