@@ -221,10 +221,17 @@ func (r *rows) ranks(n int) {
 	}
 }
 
+// maxPoints bounds the points of long edges; in larger drawings these go straight.
+const maxPoints = 20_000
+
 // connect adds an edge, with a point in every row that it passes.
 func (r *rows) connect(p way) {
 	from, to := p.from, p.to
 	if r.rank[from] >= r.rank[to] {
+		return
+	}
+	if len(r.boxes)+r.rank[to]-r.rank[from] > maxPoints {
+		r.link(from, to)
 		return
 	}
 	last := from
