@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/reifyhq/reify/internal/cli/pack"
 	"github.com/reifyhq/reify/internal/cli/table"
-	"github.com/reifyhq/reify/internal/cli/validate"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -27,7 +25,7 @@ func (a *app) blueprintsCommand() *cobra.Command {
 		a.blueprintsUpload(), a.blueprintsList(),
 		verb("get BLUEPRINT_ID", "Show a blueprint", 1, 1, a.call(a.blueprintGet)),
 		verb("inputs BLUEPRINT_ID", "List the inputs that a blueprint takes", 1, 1, a.call(a.blueprintInputs)),
-		a.blueprintsDelete(), a.blueprintsDownload(), a.blueprintsPackage(), a.blueprintsValidate(),
+		a.blueprintsDelete(), a.blueprintsDownload(), a.blueprintsPackage(), a.blueprintsValidate(), a.blueprintsGraph(), a.blueprintsExplain(),
 		a.labelsCommand(blueprintLabels{}))
 }
 
@@ -350,42 +348,5 @@ func (a *app) blueprintsPackage() *cobra.Command {
 		})
 	cmd.Flags().StringVarP(&output, "output-path", "o", "", "file or directory to write to")
 	cmd.Flags().BoolVar(&everything, "include-all", false, "pack version control data and editor leftovers, too")
-	return cmd
-}
-
-func (a *app) blueprintsValidate() *cobra.Command {
-	var isSARIF bool
-	cmd := verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
-		func(ctx context.Context, args []string) error {
-			format := validate.Text
-			switch {
-			case isSARIF:
-				format = validate.SARIF
-			case a.json:
-				format = validate.JSON
-			}
-			v := validate.Validator{HTTP: &http.Client{}, Clock: a.Clock}
-			defer v.HTTP.CloseIdleConnections()
-			found, err := v.Check(ctx, args)
-			if errors.Is(err, validate.ErrNoBlueprint) {
-				return &usageError{text: err.Error()}
-			}
-			if err != nil {
-				return err
-			}
-			if err := found.Write(a.Stdout, format); err != nil {
-				return err
-			}
-			switch n := found.Count(); {
-			case n == 1:
-				return errors.New("1 problem found")
-			case n > 1:
-				return fmt.Errorf("%d problems found", n)
-			case !isSARIF:
-				a.say("No problems found")
-			}
-			return nil
-		})
-	cmd.Flags().BoolVar(&isSARIF, "sarif", false, "print the findings as SARIF, for editors and code review")
 	return cmd
 }

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reifyhq/reify/internal/inspect"
+	"github.com/reifyhq/reify/internal/lsp"
+)
+
+// localPath refuses a path that names nothing, before anything is read.
+func localPath(path string) error {
+	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return usagef("there is no %s", path)
+	}
+	return nil
+}
+
+func (a *app) blueprintsValidate() *cobra.Command {
+	var isSARIF bool
+	cmd := verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
+		func(ctx context.Context, args []string) error {
+			for _, path := range args {
+				if err := localPath(path); err != nil {
+					return err
+				}
+			}
+			format := inspect.Text
+			switch {
+			case isSARIF && a.json:
+				return usagef("--json and --sarif exclude each other")
+			case isSARIF:
+				format = inspect.SARIF
+			case a.json:
+				format = inspect.JSON
+			}
+			in, done := a.inspector()
+			defer done()
+			problems, err := in.Validate(ctx, args, format, a.Stdout)
+			switch {
+			case err != nil:
+				return err
+			case problems == 1:
+				return errors.New("1 problem found")
+			case problems > 1:
+				return fmt.Errorf("%d problems found", problems)
+			case !isSARIF:
+				a.say("No problems found")
+			}
+			return nil
+		})
+	cmd.Flags().BoolVar(&isSARIF, "sarif", false, "print the findings as SARIF, for editors and code review")
+	cmd.Long = "Check blueprints, without a manager. A PATH is a blueprint file, a directory, an archive or an http(s) URL.\n" +
+		"All problems are reported in one run, each with its place, our code and Cloudify's, and what to do."
+	cmd.Example = "  reify blueprints validate examples/hello-web\n  reify blueprints validate app.tar.gz --json"
+	return cmd
+}
+
+// inspector returns what looks at blueprints on this machine, and what ends its connections.
+func (a *app) inspector() (inspect.Inspector, func()) {
+	c := &http.Client{}
+	return inspect.Inspector{HTTP: c, Clock: a.Clock}, c.CloseIdleConnections
+}
+
+// drawings are the values of --format.
+var drawings = []string{string(inspect.SVG), string(inspect.DOT), string(inspect.Mermaid)}
+
+func (a *app) blueprintsGraph() *cobra.Command {
+	var format, out string
+	cmd := verb("graph PATH", "Draw the topology of a blueprint, without a manager", 1, 1,
+		func(ctx context.Context, args []string) error {
+			if err := localPath(args[0]); err != nil {
+				return err
+			}
+			form := inspect.Drawing(format)
+			if a.json {
+				form = inspect.Data
+			} else if !slices.Contains(drawings, format) {
+				return usagef("unknown format %q; want one of %s", format, strings.Join(drawings, ", "))
+			}
+			in, done := a.inspector()
+			defer done()
+			var b bytes.Buffer
+			if err := in.Graph(ctx, args[0], form, &b); err != nil {
+				return err
+			}
+			if out == "" {
+				_, err := a.Stdout.Write(b.Bytes())
+				return err
+			}
+			if err := os.WriteFile(out, b.Bytes(), 0o644); err != nil {
+				return err
+			}
+			a.say("Drawn as %s", out)
+			return nil
+		})
+	cmd.Flags().StringVar(&format, "format", "svg", "svg, dot (Graphviz) or mermaid (Markdown)")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write to (default: standard output)")
+	cmd.Example = "  reify blueprints graph examples/three-tier -o topology.svg\n" +
+		"  reify blueprints graph examples/three-tier --format mermaid"
+	return cmd
+}
+
+func (a *app) blueprintsExplain() *cobra.Command {
+	cmd := verb("explain PATH NODE", "Tell where everything of a node comes from, without a manager", 2, 2,
+		func(ctx context.Context, args []string) error {
+			if err := localPath(args[0]); err != nil {
+				return err
+			}
+			in, done := a.inspector()
+			defer done()
+			return in.Explain(ctx, args[0], args[1], a.json, a.Stdout)
+		})
+	cmd.Example = "  reify blueprints explain examples/three-tier proxy"
+	return cmd
+}
+
+func (a *app) lspCommand() *cobra.Command {
+	cmd := verb("lsp", "Serve an editor as the language server of blueprints", 0, 0,
+		func(ctx context.Context, _ []string) error {
+			c := &http.Client{}
+			defer c.CloseIdleConnections()
+			o := lsp.Options{In: a.Stdin, Out: a.Stdout, Log: a.Stderr, Clock: a.Clock, HTTP: c, Version: a.Version}
+			if cache, err := os.UserCacheDir(); err == nil {
+				o.BuiltInDir = filepath.Join(cache, "reify", "types")
+			}
+			return lsp.New(o).Run(ctx)
+		})
+	cmd.Long = "Serve an editor as the language server of blueprints, over standard input and output.\n" +
+		"Editors start it themselves; docs/editors.md tells how to set them up."
+	// Editors add this option by habit; standard streams are all there is.
+	cmd.Flags().Bool("stdio", true, "speak over standard input and output")
+	return cmd
+}
