@@ -123,7 +123,7 @@ func (c *checker) commit(p *process, r *recorder) {
 		}
 	}
 	for _, s := range r.states {
-		if !isLegal(s.from, s.to) {
+		if w.isTransient && !isLegal(s.from, s.to) {
 			w.broke("instance %s went from %s to %s", s.instance, s.from, s.to)
 		}
 	}
@@ -139,11 +139,12 @@ var order = []model.InstanceState{model.InstanceInitializing, model.InstanceCrea
 	model.InstanceConfigured, model.InstanceStarting, model.InstanceStarted, model.InstanceStopping, model.InstanceStopped,
 	model.InstanceDeleting, model.InstanceDeleted, model.InstanceUninitialized}
 
-// isLegal says which states may follow each other: forward always, and up again from where an instance is down.
+// isLegal says which states may follow each other: forward always, up again from where an instance is down, and anything
+// from where nothing is left of it: an uninstall says stopped and deleted of what was never there too.
 func isLegal(from, to model.InstanceState) bool {
 	i, k := slices.Index(order, from), slices.Index(order, to)
 	down := slices.Index(order, model.InstanceStopping)
-	return k > i || i > down && k < down
+	return k > i || i > down && k < down || from.Dead()
 }
 
 // mayStart checks that everything that a task depends on has ended.

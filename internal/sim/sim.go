@@ -15,7 +15,7 @@
 package sim
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,7 +75,24 @@ func Check(t *testing.T, o Options) Result {
 	case calm.Failure != "":
 		r.Failure = "without any fault: " + calm.Failure
 	case calm.Outcome != r.Outcome:
-		r.Failure = fmt.Sprintf("the end differs from the run without faults:\n%s\nwithout faults:\n%s", r.Outcome, calm.Outcome)
+		r.Failure = "the end differs from the run without faults:\n" + difference(r.Outcome, calm.Outcome)
 	}
 	return r
+}
+
+// difference shows the lines that only one of two outcomes has.
+func difference(faulty, calm string) string {
+	one, two := strings.Split(faulty, "\n"), strings.Split(calm, "\n")
+	var out []string
+	for _, line := range one {
+		if !slices.Contains(two, line) {
+			out = append(out, "with faults:    "+line)
+		}
+	}
+	for _, line := range two {
+		if !slices.Contains(one, line) {
+			out = append(out, "without faults: "+line)
+		}
+	}
+	return strings.Join(out, "\n")
 }
