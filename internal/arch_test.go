@@ -150,7 +150,7 @@ var importRules = []importRule{
 		why:    "knowledge (storey 2) does no I/O and has no chance in it: the same input gives the same output"},
 	{from: ground, not: []string{"internal"}, except: slices.Concat(ground, in("model", "fault")),
 		why: "ground (storey 1) knows the vocabulary and nothing of what is built on it"},
-	{from: []string{"internal"}, not: in("store/sqlite", "store/postgres", "store/storetest", "bus/natsbus", "bus/membus",
+	{from: []string{"internal"}, not: in("store/sqlite", "store/postgres", "store/memstore", "store/storetest", "bus/natsbus", "bus/membus",
 		"bus/bustest", "blob/fs", "blob/s3", "blob/blobtest"), except: nil,
 		why: "implementations of the seams are chosen by the composition root only; depend on the seam"},
 	{from: transports, not: in("store", "engine", "dsl", "bus", "blob", "topology", "workflow"),
@@ -174,7 +174,7 @@ var importRules = []importRule{
 }
 
 // wires lists who may import implementations and everything else: the composition root, tests' own packages and tools.
-var wires = in("server", "tools", "sim", "store/sqlite", "store/postgres", "bus/natsbus", "bus/membus", "blob/fs", "blob/s3",
+var wires = in("server", "tools", "sim", "store/sqlite", "store/postgres", "store/memstore", "bus/natsbus", "bus/membus", "blob/fs", "blob/s3",
 	"store/storetest", "bus/bustest", "blob/blobtest", "agent/remote")
 
 func TestImports(t *testing.T) {

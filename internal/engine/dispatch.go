@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
@@ -24,8 +25,17 @@ type Evaluator interface {
 const pingWait = 30 * time.Second
 
 // send publishes operations whose task rows are committed. What cannot be sent for a reason of its own fails the task
-// through the usual path; only the failure of the bus stops the runner, and then everything is sent again.
+// through the usual path; only the failure of the bus or of the storage stops the runner, and then everything is sent
+// again.
 func (r *runner) send(ctx context.Context, tasks []*model.Task) error {
+	if err := r.publish(ctx, tasks); err != nil {
+		return err
+	}
+	r.await(tasks)
+	return nil
+}
+
+func (r *runner) publish(ctx context.Context, tasks []*model.Task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
@@ -59,6 +69,10 @@ func (r *runner) sendOne(ctx context.Context, d *model.Deployment, t *model.Task
 		return r.refuse(ctx, t, err)
 	}
 	place, err := r.route(ctx, call)
+	var broken storageError
+	if errors.As(err, &broken) {
+		return err
+	}
 	if err != nil {
 		return r.refuse(ctx, t, err)
 	}
@@ -124,8 +138,15 @@ func (d directory) Instance(t model.TenantName, id model.InstanceID) (i *model.N
 		i, err = tx.Instance(t, id)
 		return err
 	})
+	var known *fault.Error
+	if err != nil && !errors.As(err, &known) {
+		err = storageError{err}
+	}
 	return i, err
 }
+
+// storageError is an error that says nothing about the operation that was to be sent.
+type storageError struct{ error }
 
 // Properties returns the evaluated properties of an instance's node.
 func (d directory) Properties(t model.TenantName, i *model.NodeInstance) (model.Document, error) {

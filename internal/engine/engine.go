@@ -4,8 +4,8 @@
 // Package workflow decides what happens next; the engine makes it real. Every transition of an execution is one
 // store.Update that first checks the owner's epoch (the fence): task rows, instance states, events and counters change
 // together or not at all. An operation is sent only after the commit that says so; its task row is its outbox: whatever
-// is found unfinished when an execution is claimed is sent again, and executors recognise a repeated attempt. A report
-// is acknowledged only after the commit that records it.
+// is found unfinished when an execution is claimed, and whatever is silent for too long, is sent again, and executors
+// recognise a repeated attempt. A report is acknowledged only after the commit that records it.
 //
 // The engine never parses blueprints, never calls transports or the service package, and keeps nothing in memory that it
 // could not rebuild from the store. One goroutine owns each claimed execution; Run owns all of them and returns when they
@@ -65,6 +65,9 @@ type Options struct {
 	RestPort int
 	// Lease is how long a silent owner keeps an execution; optional, 10 s.
 	Lease time.Duration
+	// Overdue is how long an operation may be silent before it is sent again, at least; it must be longer than the bus
+	// remembers message ids. Optional, 150 s.
+	Overdue time.Duration
 	// MaxConcurrent bounds how many executions may be active when queued ones are started; optional, 20.
 	MaxConcurrent int
 }
@@ -82,10 +85,11 @@ type Job struct {
 }
 
 const (
-	defaultLease  = 10 * time.Second
-	scanInterval  = time.Second
-	claimBatch    = 100
-	maxConcurrent = 20
+	defaultLease   = 10 * time.Second
+	defaultOverdue = 150 * time.Second
+	scanInterval   = time.Second
+	claimBatch     = 100
+	maxConcurrent  = 20
 )
 
 // Engine runs executions; see New.
@@ -100,6 +104,9 @@ type Engine struct {
 func New(o Options) *Engine {
 	if o.Lease == 0 {
 		o.Lease = defaultLease
+	}
+	if o.Overdue == 0 {
+		o.Overdue = defaultOverdue
 	}
 	if o.MaxConcurrent == 0 {
 		o.MaxConcurrent = maxConcurrent

@@ -24,7 +24,7 @@ func (e *Engine) receive(ctx context.Context, m bus.Message) error {
 		return nil
 	}
 	if r := e.runner(report.Execution); r != nil {
-		return r.deliver(ctx, reportInput(report))
+		return r.deliver(ctx, report)
 	}
 	ended, err := e.ended(ctx, report.Execution)
 	if err != nil {

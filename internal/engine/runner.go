@@ -9,6 +9,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -31,6 +32,9 @@ type runner struct {
 	exec  *model.Execution
 	graph *workflow.Run
 	timer clockTimer
+	// awaited are the operations under way in the order of their dispatch, overdue looks at them now and then.
+	awaited []awaited
+	overdue clockTimer
 	// cancelled is the strongest cancel that was handed to the graph.
 	cancelled model.ExecutionStatus
 	// local are inputs that the runner itself produced, such as the failure to build an operation's inputs.
@@ -40,7 +44,9 @@ type runner struct {
 // delivery is an input from outside together with the channel on which its commit is answered.
 type delivery struct {
 	input workflow.Input
-	done  chan error
+	// attempt is the message id of the attempt that a report is about.
+	attempt string
+	done    chan error
 }
 
 func newRunner(e *Engine, id model.ExecutionID, epoch int64) *runner {
@@ -52,9 +58,9 @@ func newRunner(e *Engine, id model.ExecutionID, epoch int64) *runner {
 	}
 }
 
-// deliver hands in to the runner and waits until it is committed.
-func (r *runner) deliver(ctx context.Context, in workflow.Input) error {
-	d := delivery{input: in, done: make(chan error, 1)}
+// deliver hands a report to the runner and waits until it is committed.
+func (r *runner) deliver(ctx context.Context, report *operation.Report) error {
+	d := delivery{input: reportInput(report), attempt: report.Attempt, done: make(chan error, 1)}
 	select {
 	case r.inbox <- d:
 	case <-r.gone:
@@ -100,6 +106,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 		}
 	}()
 	defer r.timer.stop()
+	defer r.overdue.stop()
 	if err := r.reload(ctx); err != nil {
 		return err
 	}
@@ -258,6 +265,9 @@ func (r *runner) runGraph(ctx context.Context) (*workflow.End, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(batch) == 0 {
+			continue
+		}
 		end, err := r.step(ctx, batch)
 		if end != nil || err != nil {
 			return end, err
@@ -265,7 +275,7 @@ func (r *runner) runGraph(ctx context.Context) (*workflow.End, error) {
 	}
 }
 
-// wait blocks until something happened and returns all that is there.
+// wait blocks until something happened and returns what is there; nothing when it does not concern the graph.
 func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 	var batch []delivery
 	for _, in := range r.local {
@@ -279,21 +289,39 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 		case <-r.timer.c():
 			r.timer.stop()
 			batch = append(batch, delivery{input: workflow.Due{}})
+		case <-r.overdue.c():
+			return nil, r.sendAgain(ctx)
 		case <-r.poked:
 			return r.cancelInput(ctx)
 		case d := <-r.inbox:
-			batch = append(batch, d)
+			batch = r.accept(batch, d)
 		}
 	}
 	for len(batch) < maxBatch {
 		select {
 		case d := <-r.inbox:
-			batch = append(batch, d)
+			batch = r.accept(batch, d)
 		default:
 			return batch, nil
 		}
 	}
 	return batch, nil
+}
+
+// accept adds a delivery to a batch unless it is the report of an attempt from before the execution was resumed: that
+// task was begun anew, and its old end says nothing about the new attempt.
+func (r *runner) accept(batch []delivery, d delivery) []delivery {
+	_, _, serial, err := operation.ParseDispatchID(d.attempt)
+	switch {
+	case err == nil && serial < r.exec.TokenSerial:
+		d.done <- nil
+	case err == nil && serial > r.exec.TokenSerial:
+		// This runner does not know yet that somebody else resumed the execution.
+		d.done <- errNotHere
+	default:
+		batch = append(batch, d)
+	}
+	return batch
 }
 
 // cancelInput reads the status again and turns a new cancel request into an input.

@@ -16,7 +16,11 @@ import (
 // ahead of the store and must be dropped.
 func (r *runner) step(ctx context.Context, batch []delivery) (*workflow.End, error) {
 	eff := r.advance(batch)
-	if !empty(eff) {
+	if empty(eff) {
+		if err := r.confirm(ctx); err != nil {
+			return nil, err
+		}
+	} else {
 		if err := r.update(ctx, func(tx store.Tx) error { return r.record(tx, eff) }); err != nil {
 			return nil, fmt.Errorf("record %d transitions of execution %s: %w", len(eff.Tasks), r.id, err)
 		}
@@ -27,12 +31,33 @@ func (r *runner) step(ctx context.Context, batch []delivery) (*workflow.End, err
 		}
 	}
 	if eff.End != nil {
-		r.timer.stop()
-		r.graph = nil
+		r.endGraph()
 		return eff.End, nil
 	}
 	r.setTimer(eff.Wake)
 	return nil, r.send(ctx, eff.Send)
+}
+
+// confirm checks that the execution still belongs to this runner. Inputs that change nothing are answered without a
+// commit, but only the owner knows that they change nothing.
+func (r *runner) confirm(ctx context.Context) error {
+	return r.e.Store.View(ctx, func(tx store.Reader) error {
+		x, err := tx.Execution(r.id)
+		switch {
+		case fault.Is(err, fault.NotFound), err == nil && x.Lease.Epoch != r.epoch:
+			return store.ErrFenced
+		case err != nil:
+			return fmt.Errorf("check the lease of execution %s: %w", r.id, err)
+		}
+		return nil
+	})
+}
+
+// endGraph drops what belongs to the graph that has ended.
+func (r *runner) endGraph() {
+	r.timer.stop()
+	r.overdue.stop()
+	r.graph, r.awaited = nil, nil
 }
 
 // advance runs a batch of inputs through the reducer and joins the effects.

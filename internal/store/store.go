@@ -8,7 +8,8 @@
 // Errors: fault.NotFound for a missing entity, fault.Conflict for an id in use, fault.BadParameters for a query field
 // that does not exist; anything else is the failure of the storage itself.
 //
-// Implementations: store/sqlite; store/storetest is the suite that each passes.
+// Implementations: store/sqlite, and store/memstore for tests and simulation; store/storetest is the suite that each
+// passes.
 package store
 
 import (

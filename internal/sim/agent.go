@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
+)
+
+// slots is how many operations the agent runs at the same time.
+const slots = 20
+
+// agent is the executor of all operations, by the rules of package agent: a journal remembers which attempts began and
+// how they ended; what was finished is answered from it, what is running is not begun again.
+type agent struct {
+	w *world
+	// boots counts its lives; up is false while it is down.
+	boots int
+	up    bool
+	// journal survives a crash unless the crash takes it too.
+	journal map[string]entry
+	running map[string]*letter
+}
+
+// entry is what the journal knows of an attempt. dropped is the token for which it was dropped.
+type entry struct {
+	started bool
+	dropped string
+	result  *operation.Result
+}
+
+func newAgent(w *world) *agent {
+	return &agent{w: w, up: true, journal: map[string]entry{}, running: map[string]*letter{}}
+}
+
+func (a *agent) mayTake() bool { return a.up && len(a.running) < slots }
+
+// take is one delivery of a task message.
+func (a *agent) take(l *letter) {
+	w := a.w
+	w.moved = w.now
+	l.deliveries++
+	m, err := operation.DecodeMessage(l.data)
+	if err != nil {
+		w.broke("a task message cannot be read: %v", err)
+		return
+	}
+	if a.running[l.id] != nil {
+		// It is running: the message comes back until it is finished.
+		w.broker.again(l, min(50*time.Millisecond<<min(l.deliveries, 10), 5*time.Second))
+		return
+	}
+	past := a.journal[l.id]
+	token := m.Context.ExecutionToken
+	switch {
+	case past.dropped != "" && past.dropped == token:
+		w.broker.drop(l)
+		return
+	case past.result != nil:
+		if w.opt.Plant != PlantMuteJournal {
+			a.report(l, m, operation.ReportFinished, past.result, "")
+		}
+		w.broker.drop(l)
+		return
+	}
+	x := w.execution(m.Context.ExecutionID)
+	if !x.Status.Active() || x.Status == model.ExecutionKillCancelling || token != fmt.Sprintf("token-%d", x.TokenSerial) {
+		past.dropped = token
+		a.journal[l.id] = past
+		w.note("agent drops %s", l.id)
+		w.broker.drop(l)
+		return
+	}
+	past.started = true
+	a.journal[l.id] = past
+	a.running[l.id] = l
+	// The message stays the agent's until the attempt is over.
+	w.broker.drop(l)
+	w.check.begins(x, m)
+	a.report(l, m, operation.ReportStarted, nil, fmt.Sprintf("%s/started/%d", l.id, l.deliveries))
+	a.work(l, m)
+}
+
+// work plans the end of an attempt.
+func (a *agent) work(l *letter, m *operation.Message) {
+	w, life := a.w, a.boots
+	s := w.scripts[scriptKey(m.Context.Operation.Name, m.Context.NodeID)]
+	result, takes := s.outcome(m.Context.Operation.RetryNumber)
+	w.after(w.upTo(takes)+time.Millisecond, "agent ends "+l.id, func() {
+		if life != a.boots || a.running[l.id] != l {
+			return
+		}
+		delete(a.running, l.id)
+		if x := w.execution(m.Context.ExecutionID); x.Status == model.ExecutionKillCancelling {
+			a.journal[l.id] = entry{dropped: m.Context.ExecutionToken}
+			return
+		}
+		a.journal[l.id] = entry{started: true, result: &result}
+		a.report(l, m, operation.ReportFinished, &result, fmt.Sprintf("%s/finished/%d", l.id, l.deliveries))
+	})
+}
+
+func (a *agent) report(l *letter, m *operation.Message, kind operation.ReportKind, result *operation.Result, id string) {
+	r := &operation.Report{Kind: kind, Execution: m.Context.ExecutionID, Task: m.Context.TaskID, Attempt: l.id, Executor: "agent", Result: result}
+	data, err := r.Encode()
+	if err != nil {
+		a.w.broke("a report cannot be written: %v", err)
+		return
+	}
+	a.w.broker.send(operation.ResultsQueue, id, data)
+}
+
+// crash ends all attempts that run; their messages come again.
+func (a *agent) crash(withJournal bool) {
+	w := a.w
+	a.boots++
+	a.up = false
+	if withJournal {
+		a.journal = map[string]entry{}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.running)) {
+		l := a.running[id]
+		w.broker.letters = append(w.broker.letters, l)
+		w.broker.again(l, w.upTo(ackWait))
+	}
+	clear(a.running)
+	w.after(w.upTo(time.Minute), "start the agent", func() { a.up = true })
+}
+
+// script says how the attempts of an operation go.
+type script struct {
+	// failures is how many attempts fail before one succeeds; negative fails for ever, beyond retry.
+	failures int
+	kind     model.KnownError
+	after    *float64
+	takes    time.Duration
+}
+
+func scriptKey(operation string, instance model.InstanceID) string {
+	return operation + "@" + string(instance)
+}
+
+func (s script) outcome(retry int) (operation.Result, time.Duration) {
+	takes := s.takes + time.Millisecond
+	switch {
+	case s.failures < 0:
+		return operation.Fail(operation.WithCause(operation.NonRecoverable("it never works"))), takes
+	case retry >= s.failures:
+		return operation.Result{}, takes
+	case s.kind == model.ErrorRetry:
+		return operation.Fail(operation.Retry("not yet", s.after)), takes
+	case s.kind == model.ErrorRecoverable:
+		return operation.Fail(operation.WithCause(operation.Recoverable("not yet", s.after))), takes
+	}
+	return operation.Fail(operation.WithCause(operation.Exception("ValueError", "attempt %d fails", retry))), takes
+}

@@ -1,0 +1,48 @@
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/reifyhq/reify/internal/sim"
+)
+
+var (
+	seeds = flag.Int("seeds", 300, "number of seeds to simulate")
+	first = flag.Uint64("seed", 1, "first seed")
+)
+
+// TestSeeds runs engine, store, bus and executors under random faults.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	for n := range *seeds {
+		seed := *first + uint64(n)
+		r := sim.Check(t, sim.Options{Seed: seed})
+		if r.Failure != "" {
+			t.Errorf("seed %d: %s\n%s\nrepeat it with: go run ./internal/tools/sim --seeds 1 --seed %d", seed, r.Failure, r.Tail(60), seed)
+			return
+		}
+	}
+}
+
+// TestDeterminism runs seeds twice: the logs must be the same, line by line.
+func TestDeterminism(t *testing.T) {
+	t.Parallel()
+	for seed := uint64(1); seed <= 20; seed++ {
+		one, two := sim.Run(t, sim.Options{Seed: seed}), sim.Run(t, sim.Options{Seed: seed})
+		if !slices.Equal(one.Log, two.Log) {
+			t.Fatalf("seed %d: %s", seed, difference(one.Log, two.Log))
+		}
+	}
+}
+
+func difference(a, b []string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("line %d of the log is\n%s\nand then\n%s", i+1, a[i], b[i])
+		}
+	}
+	return fmt.Sprintf("the logs have %d and %d lines", len(a), len(b))
+}
