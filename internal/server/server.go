@@ -112,7 +112,8 @@ func (m *manager) build(ctx context.Context) error {
 		System: m.service.SystemWorkflows(), Evaluate: m.service.Evaluator(), Token: m.service.ExecutionToken,
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
-		RestHost:   []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
+		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
 	})
 	handler := m.handler()
 	m.http = &http.Server{

@@ -116,7 +116,7 @@ func prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment) (*pre
 		return nil, fmt.Errorf("read the inputs of deployment %s: %w", d.ID, err)
 	}
 	ready, err := dsl.Prepare(ctx, &plan, dsl.PrepareInput{
-		Inputs: inputs, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation, NewID: newInstanceID,
+		Inputs: inputs, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation, NewID: NewInstanceID,
 	})
 	if err != nil {
 		return nil, creationFault(err)

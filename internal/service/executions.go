@@ -11,6 +11,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
+	"github.com/reifyhq/reify/internal/workflow"
 )
 
 // Start is a request to run a workflow on a deployment.
@@ -27,9 +28,9 @@ type Start struct {
 }
 
 // newExecution starts the row of an execution, with its first token.
-func (s *Service) newExecution(a *Actor, workflow string, parameters model.Document) *model.Execution {
+func (s *Service) newExecution(a *Actor, name string, parameters model.Document) *model.Execution {
 	x := &model.Execution{
-		Resource: s.resource(a, ""), ID: model.ExecutionID(newUUID()), Workflow: workflow,
+		Resource: s.resource(a, ""), ID: model.ExecutionID(newUUID()), Workflow: name,
 		Status: model.ExecutionPending, Parameters: parameters,
 	}
 	s.renewToken(x)
@@ -37,8 +38,8 @@ func (s *Service) newExecution(a *Actor, workflow string, parameters model.Docum
 }
 
 // systemExecution is newExecution for a workflow of the manager itself; these take any parameters.
-func (s *Service) systemExecution(a *Actor, workflow string, parameters model.Document) *model.Execution {
-	x := s.newExecution(a, workflow, parameters)
+func (s *Service) systemExecution(a *Actor, name string, parameters model.Document) *model.Execution {
+	x := s.newExecution(a, name, parameters)
 	x.AllowCustomParameters = true
 	return x
 }
@@ -329,12 +330,20 @@ func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
 		if err != nil {
 			return err
 		}
+		if err := resumable(d, x); err != nil {
+			return err
+		}
 		if _, err := startStatus(tx, d, Start{}); err != nil {
 			return err
 		}
 	}
-	if err := resetTasks(tx, x, action == ActionForceResume); err != nil {
+	goesOn, err := resetTasks(tx, x, action == ActionForceResume)
+	if err != nil {
 		return err
+	}
+	if !goesOn {
+		// What the last phase was about is over: the workflow begins again, knowing that it was resumed.
+		x.Progress = model.Progress{}
 	}
 	x.Status, x.Resume, x.Error = model.ExecutionPending, true, ""
 	x.EndedAt = time.Time{}
@@ -342,15 +351,28 @@ func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
 	return tx.UpdateExecution(x)
 }
 
-// resetTasks makes the operations that failed ready to run again; with force those that were under way too. A task that
-// another one already repeats stays as it is (workflows, section 5.3).
-func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
-	if x.Progress.Graph == "" {
+// resumable refuses a resume of a workflow that is not made for it (workflows, section 5.3).
+func resumable(d *model.Deployment, x *model.Execution) error {
+	w, ok := d.Workflows[x.Workflow]
+	if !ok {
+		w.Operation = x.Workflow
+	}
+	if _, known := workflow.Find(w.Plugin, w.Operation); !known || workflow.Resumable(w.Plugin, w.Operation) {
 		return nil
+	}
+	return fault.New(fault.Conflict, "Cannot resume - workflow not resumable: %s", w.Operation)
+}
+
+// resetTasks makes the operations that failed ready to run again; with force those that were under way too. A task that
+// another one already repeats stays as it is (workflows, section 5.3). It reports whether the execution's graph has
+// anything left to do.
+func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err error) {
+	if x.Progress.Graph == "" {
+		return false, nil
 	}
 	tasks, err := tx.GraphTasks(x.Progress.Graph)
 	if err != nil {
-		return err
+		return false, err
 	}
 	repeated := map[model.TaskID]bool{}
 	for _, t := range tasks {
@@ -360,6 +382,7 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
 	}
 	var reset []*model.Task
 	for _, t := range tasks {
+		goesOn = goesOn || !t.State.Ended()
 		failed := t.State == model.TaskFailed || t.State == model.TaskRescheduled
 		underWay := t.State == model.TaskStarted || t.State == model.TaskSent || t.State == model.TaskSending
 		if repeated[t.ID] || !failed && (!force || !underWay) {
@@ -368,7 +391,7 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
 		t.State, t.Parameters.CurrentRetries, t.Parameters.Error = model.TaskPending, 0, nil
 		reset = append(reset, t)
 	}
-	return tx.PutTasks(reset)
+	return goesOn || len(reset) > 0, tx.PutTasks(reset)
 }
 
 // SetStatus changes the status of an execution from outside, as custom workflow processes do (rest-model, section 3.3).

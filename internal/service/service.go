@@ -136,8 +136,8 @@ func randomText(n int) string {
 
 const instanceAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-// newInstanceID returns "<name>_<6 of a-z0-9>".
-func newInstanceID(name string) string {
+// NewInstanceID returns a candidate for the id of an instance: "<name>_<6 of a-z0-9>".
+func NewInstanceID(name string) string {
 	var b strings.Builder
 	b.WriteString(name + "_")
 	buf := make([]byte, 1)

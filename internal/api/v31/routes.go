@@ -72,6 +72,11 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/deployments/{id}/outputs", handler: a.deploymentOutputs},
 		{method: "GET", path: "/deployments/{id}/capabilities", handler: a.deploymentCapabilities},
 
+		{method: "GET", path: "/deployment-modifications", handler: a.listModifications},
+		{method: "POST", path: "/deployment-modifications", handler: a.startModification},
+		{method: "GET", path: "/deployment-modifications/{id}", handler: a.getModification},
+		{method: "POST", path: "/deployment-modifications/{id}/{action}", handler: a.endModification},
+
 		{method: "GET", path: "/executions", handler: a.listExecutions},
 		{method: "POST", path: "/executions", handler: a.startExecution},
 		{method: "GET", path: "/executions/{id}", handler: a.getExecution},
