@@ -24,8 +24,8 @@ func (a *app) profilesCommand() *cobra.Command {
 
 // profileFlags are the fields of a profile as options.
 type profileFlags struct {
-	username, password, token, tenant, certificate string
-	skipCheck                                      bool
+	username, password, token, certificate string
+	skipCheck                              bool
 }
 
 func (f *profileFlags) register(cmd *cobra.Command) {
@@ -128,7 +128,7 @@ func (a *app) profilesUse() *cobra.Command {
 	cmd.Flags().StringVar(&name, "profile-name", "", "name of the profile (default: the host name)")
 	cmd.Flags().StringVar(&ssl, "ssl", "", "on or off: whether an address without scheme means https")
 	cmd.Flags().IntVar(&port, "rest-port", 0, "port of an address without one")
-	cmd.Example = "  reify profiles use http://127.0.0.1:8080 -u admin -p -"
+	cmd.Example = "  reify profiles use http://127.0.0.1:53333 -u admin -p - < reify-data/admin-password"
 	return cmd
 }
 

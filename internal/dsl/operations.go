@@ -2,7 +2,6 @@ package dsl
 
 import (
 	"fmt"
-	"net/url"
 	"sort"
 	"strings"
 
@@ -98,7 +97,7 @@ func (p *parser) scriptExists(name string) bool {
 	}
 	found := false
 	for _, base := range p.scriptBases() {
-		if p.src.Exists(p.ctx, base+(&url.URL{Path: name}).EscapedPath()) {
+		if p.src.Exists(p.ctx, base+imports.EscapePath(name)) {
 			found = true
 			break
 		}

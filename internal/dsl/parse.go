@@ -94,12 +94,7 @@ func (p *parser) loops() bool {
 	p.derivedLoops("node_types")
 	p.derivedLoops("relationships")
 	p.nodeLoops()
-	p.dataBusy = map[string]bool{}
-	for _, q := range pairsOf(p.root.Get("data_types")) {
-		if p.dataCycle(q.Key.Text()) {
-			break
-		}
-	}
+	p.dataLoops()
 	for _, e := range p.errs {
 		if e.Code == 100 && e.Class == diag.Logic {
 			return true

@@ -28,10 +28,9 @@ func Prepare(ctx context.Context, p *Plan, in PrepareInput) (*DeploymentPlan, er
 	if err != nil {
 		return nil, err
 	}
-	declared := out.Inputs
 	out.Inputs = inputs
 	if !in.RuntimeOnlyEvaluation {
-		if err := evaluateHybrid(&out.Plan, declared, inputs); err != nil {
+		if err := evaluateHybrid(ctx, &out.Plan, inputs); err != nil {
 			return nil, err
 		}
 	}
@@ -222,14 +221,14 @@ func cast(s, typ string) any {
 }
 
 // evaluateHybrid replaces the functions which need nothing from the run.
-func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
+func evaluateHybrid(ctx context.Context, p *Plan, inputs *value.Map) error {
 	v := view(p)
 	v.HasInput, v.InputNames = inputs.Has, inputs.Keys
 	err := scanPlan(p, func(m *value.Map, at fn.Site) error {
 		for k, x := range m.All() {
 			site := at
 			site.Path = at.Path + "." + k
-			r, err := fn.Hybrid(x, site, v, inputs)
+			r, err := fn.Hybrid(ctx, x, site, v, inputs)
 			if err != nil {
 				return err
 			}
@@ -253,15 +252,18 @@ func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
 // evaluatedInterfaces puts evaluated inputs of operations into the raw form of
 // interfaces too. Compat: the reference holds them only once.
 func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation]) *value.Map {
-	out := ifaces.Clone()
+	out := ifaces
 	for name, x := range ifaces.All() {
 		raw, _ := x.(*value.Map)
 		var list *value.Map
 		for op, y := range raw.All() {
-			o, ok := ops.Get(name + "." + op)
 			m, isMap := y.(*value.Map)
 			in, hasInputs := m.At("inputs").(*value.Map)
-			if !ok || !isMap || !hasInputs || o.Plugin == "" || in.Len() == 0 {
+			if !isMap || !hasInputs || in.Len() == 0 {
+				continue
+			}
+			o, ok := ops.Get(name + "." + op)
+			if !ok || o.Plugin == "" {
 				continue
 			}
 			script := o.Inputs.Has(scriptPath) && !in.Has(scriptPath) || o.Inputs.Has(scriptSource) && !in.Has(scriptSource)
@@ -278,9 +280,13 @@ func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation])
 			m.Set("inputs", evaluated)
 			list.Set(op, m)
 		}
-		if list != nil {
-			out.Set(name, list)
+		if list == nil {
+			continue
 		}
+		if out == ifaces {
+			out = ifaces.Clone()
+		}
+		out.Set(name, list)
 	}
 	return out
 }

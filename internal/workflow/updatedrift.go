@@ -28,11 +28,10 @@ func (u *updating) decide() (*Phase, error) {
 	var patches []InstancePatch
 	again := make(idSet)
 	for _, i := range u.kept() {
-		own, _ := asDocument(i.SystemProperties[keyDrift])
 		drift := readDrift(i)
 		isUnchecked := u.s.flag("skip_drift_check") || !u.implements(i, lifecycle+"check_drift")
 		if slices.Contains(u.Steps.Changed, i.Node) && isUnchecked && !u.isForced(i) {
-			own = model.Document{"ok": true, "result": true, "task": nil}
+			own := model.Document{"ok": true, "result": true, "task": nil}
 			patches = append(patches, InstancePatch{Instance: i.ID, Set: model.Document{keyDrift: map[string]any(own)}})
 			drift.own, drift.any = true, true
 		}

@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"reflect"
 	"sort"
 	"strconv"
 )
 
 // From turns ordinary Go data (map[string]any, ints of any size, json.Number,
-// []string) into a free value. Maps of Go have no order: their keys are
+// []string) into a free value; anything else becomes its text. Maps of Go have no order: their keys are
 // sorted. Values already in the form of this package are returned as they are.
 func From(v any) any {
 	switch t := v.(type) {
@@ -63,32 +62,6 @@ func From(v any) any {
 			out[i] = t[i]
 		}
 		return out
-	}
-	return fromOther(v)
-}
-
-// fromOther handles named types and containers that callers hand over rarely.
-func fromOther(v any) any {
-	rv := reflect.ValueOf(v)
-	switch rv.Kind() {
-	case reflect.String:
-		return rv.String()
-	case reflect.Bool:
-		return rv.Bool()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return rv.Int()
-	case reflect.Slice, reflect.Array:
-		out := make([]any, rv.Len())
-		for i := range out {
-			out[i] = From(rv.Index(i).Interface())
-		}
-		return out
-	case reflect.Map:
-		m := map[string]any{}
-		for _, k := range rv.MapKeys() {
-			m[fmt.Sprint(k.Interface())] = rv.MapIndex(k).Interface()
-		}
-		return From(m)
 	}
 	return fmt.Sprint(v)
 }
