@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
@@ -73,8 +74,14 @@ func (r *runner) advanceTo(ctx context.Context, p *workflow.Phase, fn func(store
 }
 
 // applier prepares a change: what takes time happens here, what it writes happens in the function it returns.
-func (r *runner) applier(_ context.Context, c *workflow.Change) (applier, error) {
+func (r *runner) applier(ctx context.Context, c *workflow.Change) (applier, error) {
 	switch c.Kind {
+	case workflow.ChangeServices:
+		return applies(c, r.startServices)
+	case workflow.ChangeWorkflow:
+		return applies(c, r.startWorkflow)
+	case workflow.ChangeUpdatePlan:
+		return r.prepareUpdate(ctx, c)
 	case workflow.ChangePatch:
 		return applies(c, r.patch)
 	case workflow.ChangeModificationStart:
@@ -89,6 +96,13 @@ func (r *runner) applier(_ context.Context, c *workflow.Change) (applier, error)
 			return outcome{}, err
 		})
 	}
+	if strings.HasPrefix(c.Kind, "update-") {
+		return applies(c, func(tx store.Tx, args workflow.UpdateArgs) (outcome, error) {
+			preview, _ := r.exec.Parameters["preview"].(bool)
+			result, err := change.Update(tx, r.env(), r.exec.Tenant, model.UpdateID(args.ID), c.Kind, preview)
+			return outcome{result: result}, err
+		})
+	}
 	return nil, fault.New(fault.IllegalAction, "this manager cannot apply the model change %q", c.Kind)
 }
 
@@ -99,6 +113,20 @@ func applies[T any](c *workflow.Change, fn func(store.Tx, T) (outcome, error)) (
 		return nil, fmt.Errorf("read the arguments of the change %q: %w", c.Kind, err)
 	}
 	return func(tx store.Tx) (outcome, error) { return fn(tx, args) }, nil
+}
+
+// prepareUpdate computes the new plan of an update before the transaction that stores it.
+func (r *runner) prepareUpdate(ctx context.Context, c *workflow.Change) (applier, error) {
+	var args workflow.UpdateArgs
+	if err := model.DecodeJSON(c.Args, &args); err != nil {
+		return nil, fmt.Errorf("read the arguments of the change %q: %w", c.Kind, err)
+	}
+	view := func(fn func(store.Reader) error) error { return r.e.Store.View(ctx, fn) }
+	write, err := change.PrepareUpdate(ctx, view, r.env(), r.exec.Tenant, model.UpdateID(args.ID))
+	if err != nil {
+		return nil, err
+	}
+	return func(tx store.Tx) (outcome, error) { return outcome{}, write(tx) }, nil
 }
 
 func (r *runner) env() change.Env {
@@ -123,81 +151,6 @@ func (r *runner) startModification(tx store.Tx, args workflow.ModificationStartA
 	}
 	data, err := json.Marshal(change.Summary(m))
 	return outcome{result: data}, err
-}
-
-// changed is the end of a change phase: at once, or when everything it waits for has ended.
-func (r *runner) changed(ctx context.Context) (*workflow.End, error) {
-	r.isAwaiting.Store(len(r.exec.Progress.Awaits) > 0)
-	defer r.isAwaiting.Store(false)
-	for {
-		end, err := r.awaited(ctx)
-		if end != nil || err != nil {
-			return end, err
-		}
-		batch, err := r.cancelInput(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if len(batch) > 0 || r.exec.Status.Cancelling() {
-			return &workflow.End{Cancelled: true}, nil
-		}
-		timer := r.e.Clock.NewTimer(scanInterval)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		case <-timer.C():
-		case <-r.poked:
-			timer.Stop()
-		case d := <-r.inbox:
-			timer.Stop()
-			d.done <- nil
-		}
-	}
-}
-
-// awaited returns the end of a change phase, nil while one of the executions it waits for goes on. The first of them that
-// did not succeed is the failure of the phase.
-func (r *runner) awaited(ctx context.Context) (end *workflow.End, err error) {
-	p := r.exec.Progress
-	if p.Failure != nil {
-		return &workflow.End{Failure: &workflow.Failure{Message: p.Failure.Message, Causes: p.Failure.Causes}}, nil
-	}
-	end = &workflow.End{Cancelled: r.exec.Status.Cancelling()}
-	if len(p.Awaits) == 0 {
-		return end, nil
-	}
-	err = r.e.Store.View(ctx, func(tx store.Reader) error {
-		for _, id := range p.Awaits {
-			x, err := tx.Execution(id)
-			if fault.Is(err, fault.NotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			switch {
-			case !x.Status.Ended():
-				end = nil
-				return nil
-			case x.Status != model.ExecutionTerminated && end.Failure == nil:
-				end.Failure = &workflow.Failure{Message: fmt.Sprintf("Execution %s of workflow '%s' on deployment %s ended %s%s",
-					x.ID, x.Workflow, x.Deployment, x.Status, afterColon(x.Error))}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look at the executions that execution %s waits for: %w", r.id, err)
-	}
-	return end, nil
-}
-
-func afterColon(text string) string {
-	if text == "" {
-		return ""
-	}
-	return ": " + text
 }
 
 // started returns the started modifications of the deployment for a snapshot.

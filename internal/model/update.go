@@ -40,9 +40,10 @@ type DeploymentUpdate struct {
 	Steps []UpdateStep
 	// Plan is the new deployment plan, without instances.
 	Plan json.RawMessage
-	// Nodes, Instances, ModifiedEntities and the plugins are what the update's workflow found out, as it is answered.
+	// Instances are the node instances that the update adds, removes and changes; nil before they were computed.
+	Instances *ModificationInstances
+	// Nodes, ModifiedEntities and the plugins are what the update's workflow found out, as it is answered.
 	Nodes              json.RawMessage
-	Instances          json.RawMessage
 	ModifiedEntities   json.RawMessage
 	PluginsToInstall   json.RawMessage
 	PluginsToUninstall json.RawMessage

@@ -77,7 +77,7 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		if !ok {
 			return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", r.Workflow, d.ID)
 		}
-		parameters, err := mergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
+		parameters, err := workflow.MergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
 		if err != nil {
 			return err
 		}

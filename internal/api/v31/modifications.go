@@ -36,7 +36,8 @@ func modifiedRecord(m model.ModifiedInstance) api.Record {
 	return append(r, api.Field{Name: "relationships", Value: relationships})
 }
 
-func modificationRecord(m *model.Modification) api.Record {
+// instancesRecord are the lists of instances of a modification or an update.
+func instancesRecord(in *model.ModificationInstances) api.Record {
 	related := func(list []model.ModifiedInstance) []api.Record {
 		out := make([]api.Record, 0, len(list))
 		for _, i := range list {
@@ -44,22 +45,26 @@ func modificationRecord(m *model.Modification) api.Record {
 		}
 		return out
 	}
-	whole := func(list []*model.NodeInstance) []api.Record {
+	r := api.Record{
+		{Name: "added_and_related", Value: related(in.Added)}, {Name: "extended_and_related", Value: related(in.Extended)},
+		{Name: "reduced_and_related", Value: related(in.Reduced)}, {Name: "removed_and_related", Value: related(in.Removed)},
+	}
+	whole := func(name string, list []*model.NodeInstance) {
+		if list == nil {
+			return
+		}
 		out := make([]api.Record, 0, len(list))
 		for _, i := range list {
 			out = append(out, instanceRecord(i))
 		}
-		return out
+		r = append(r, api.Field{Name: name, Value: out})
 	}
-	in := m.Instances
-	instances := api.Record{
-		{Name: "added_and_related", Value: related(in.Added)}, {Name: "extended_and_related", Value: related(in.Extended)},
-		{Name: "reduced_and_related", Value: related(in.Reduced)}, {Name: "removed_and_related", Value: related(in.Removed)},
-		{Name: "before_modification", Value: whole(in.Before)},
-	}
-	if in.BeforeRollback != nil {
-		instances = append(instances, api.Field{Name: "before_rollback", Value: whole(in.BeforeRollback)})
-	}
+	whole("before_modification", in.Before)
+	whole("before_rollback", in.BeforeRollback)
+	return r
+}
+
+func modificationRecord(m *model.Modification) api.Record {
 	var remembered any
 	if m.Context != nil {
 		remembered = m.Context
@@ -68,7 +73,7 @@ func modificationRecord(m *model.Modification) api.Record {
 		{Name: "created_at", Value: api.Instant(m.CreatedAt)}, {Name: "id", Value: m.ID}, {Name: "visibility", Value: m.Visibility},
 		{Name: "context_p", Value: nil}, {Name: "context", Value: remembered}, {Name: "ended_at", Value: api.Instant(m.EndedAt)},
 		{Name: "modified_nodes_p", Value: nil}, {Name: "modified_nodes", Value: object(m.Nodes)},
-		{Name: "node_instances_p", Value: nil}, {Name: "node_instances", Value: instances},
+		{Name: "node_instances_p", Value: nil}, {Name: "node_instances", Value: instancesRecord(&m.Instances)},
 		{Name: "status", Value: m.Status}, {Name: "deployment_id", Value: m.Deployment},
 	}
 	return append(r, api.Common(m.Resource)...)

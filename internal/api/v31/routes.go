@@ -77,6 +77,11 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/deployment-modifications/{id}", handler: a.getModification},
 		{method: "POST", path: "/deployment-modifications/{id}/{action}", handler: a.endModification},
 
+		{method: "GET", path: "/deployment-updates", handler: a.listUpdates},
+		{method: "GET", path: "/deployment-updates/{id}", handler: a.getUpdate},
+		{method: "PATCH", path: "/deployment-updates/{id}", handler: a.patchUpdate},
+		{method: "POST", path: "/deployment-updates/{id}/update/{action}", handler: a.runUpdate},
+
 		{method: "GET", path: "/executions", handler: a.listExecutions},
 		{method: "POST", path: "/executions", handler: a.startExecution},
 		{method: "GET", path: "/executions/{id}", handler: a.getExecution},

@@ -107,7 +107,9 @@ func scanUpdate(r *row) *model.DeploymentUpdate {
 	r.document(&u.OldInputs)
 	r.document(&u.NewInputs)
 	r.document(&u.Steps)
-	u.Nodes, u.Instances, u.ModifiedEntities = r.raw(), r.raw(), r.raw()
+	u.Nodes = r.raw()
+	r.document(&u.Instances)
+	u.ModifiedEntities = r.raw()
 	u.PluginsToInstall, u.PluginsToUninstall, u.Labels = r.raw(), r.raw(), r.raw()
 	return u
 }
@@ -129,7 +131,9 @@ func updateValues(u *model.DeploymentUpdate) *values {
 	v.document(u.OldInputs != nil, u.OldInputs)
 	v.document(u.NewInputs != nil, u.NewInputs)
 	v.document(u.Steps != nil, u.Steps)
-	v.raw(u.Nodes, u.Instances, u.ModifiedEntities, u.PluginsToInstall, u.PluginsToUninstall, u.Labels, u.Plan)
+	v.raw(u.Nodes)
+	v.document(u.Instances != nil, u.Instances)
+	v.raw(u.ModifiedEntities, u.PluginsToInstall, u.PluginsToUninstall, u.Labels, u.Plan)
 	return v
 }
 

@@ -57,7 +57,7 @@ func testDeploymentUpdates(t *testing.T, open Opener) {
 		NewBlueprint: "b", State: model.UpdateUpdating, RuntimeOnlyEvaluation: true, OldInputs: model.Document{"n": "o"},
 		NewInputs: model.Document{"n": json.Number("1.0")}, Plan: json.RawMessage(`{"nodes": []}`),
 		Steps: []model.UpdateStep{{ID: "s", Action: "add", EntityType: "node", EntityID: []string{"nodes", "n"}, TopologyOrder: 2}},
-		Nodes: json.RawMessage(`{"add": ["n"]}`), Instances: json.RawMessage(`{}`), ModifiedEntities: json.RawMessage(`{"a":1}`),
+		Nodes: json.RawMessage(`{"add": ["n"]}`), Instances: &model.ModificationInstances{Added: []model.ModifiedInstance{{Mark: "added"}}}, ModifiedEntities: json.RawMessage(`{"a":1}`),
 		PluginsToInstall: json.RawMessage(`[]`), PluginsToUninstall: json.RawMessage(`[1]`), Labels: json.RawMessage(`[2]`)}
 	e.must(func(tx store.Tx) error { return tx.InsertDeploymentUpdate(u) })
 	get := func(r store.Reader) (*model.DeploymentUpdate, error) { return r.DeploymentUpdate(tenantA, "d1-u1") }

@@ -1,4 +1,4 @@
-package service
+package workflow
 
 import (
 	"encoding/json"
@@ -10,50 +10,50 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 )
 
-// mergeParameters lays what the user gave over the declared defaults, converts by declared type and checks what is
+// MergeParameters lays what the user gave over the declared defaults, converts by declared type and checks what is
 // required (workflows, section 8.2). The result is new; the arguments are not changed.
-func mergeParameters(workflow string, w model.Workflow, given model.Document, custom bool) (model.Document, error) {
+func MergeParameters(name string, w model.Workflow, given model.Document, custom bool) (model.Document, error) {
 	if !custom {
 		var unknown []string
-		for name := range given {
-			if _, ok := w.Parameters[name]; !ok {
-				unknown = append(unknown, name)
+		for key := range given {
+			if _, ok := w.Parameters[key]; !ok {
+				unknown = append(unknown, key)
 			}
 		}
 		if len(unknown) > 0 {
 			sort.Strings(unknown)
 			return nil, fault.New(fault.IllegalExecutionParameters, "Workflow \"%s\" does not have the following parameters declared: %s. "+
-				"Remove these parameters or use the flag for allowing custom parameters", workflow, strings.Join(unknown, ","))
+				"Remove these parameters or use the flag for allowing custom parameters", name, strings.Join(unknown, ","))
 		}
 	}
 	out := model.Document{}
-	for name, v := range given {
-		out[name] = v
+	for key, v := range given {
+		out[key] = v
 	}
 	var missing []string
-	for name, schema := range w.Parameters {
-		value, ok := given[name]
+	for key, schema := range w.Parameters {
+		value, ok := given[key]
 		if !ok {
 			if value, ok = schema["default"]; ok {
-				out[name] = value
+				out[key] = value
 			}
 		}
 		if !ok {
 			if required, isBool := schema["required"].(bool); !isBool || required {
-				missing = append(missing, name)
+				missing = append(missing, key)
 			}
 			continue
 		}
 		converted, err := convertParameter(schema, value)
 		if err {
-			return nil, fault.New(fault.IllegalExecutionParameters, "Parameter \"%s\" must be of type %v", name, schema["type"])
+			return nil, fault.New(fault.IllegalExecutionParameters, "Parameter \"%s\" must be of type %v", key, schema["type"])
 		}
-		out[name] = converted
+		out[key] = converted
 	}
 	if len(missing) > 0 {
 		sort.Strings(missing)
 		return nil, fault.New(fault.IllegalExecutionParameters,
-			"Workflow \"%s\" must be provided with the following parameters to execute: %s", workflow, strings.Join(missing, ","))
+			"Workflow \"%s\" must be provided with the following parameters to execute: %s", name, strings.Join(missing, ","))
 	}
 	return out, nil
 }
