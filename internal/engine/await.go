@@ -5,14 +5,12 @@ import (
 	"fmt"
 
 	"github.com/reifyhq/reify/internal/auth"
+	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
 )
-
-// parentLabel is the label by which a deployment names the one that it is a service of (workflows, section 9.9).
-const parentLabel = "csys-obj-parent"
 
 // startWorkflow starts another workflow on the same deployment beside this execution; the phase waits for its end.
 func (r *runner) startWorkflow(tx store.Tx, args workflow.WorkflowArgs) (outcome, error) {
@@ -30,7 +28,7 @@ func (r *runner) startWorkflow(tx store.Tx, args workflow.WorkflowArgs) (outcome
 // startServices starts a workflow on every deployment that names this one as its parent. One that is busy is queued: it
 // starts when its turn comes, like any other.
 func (r *runner) startServices(tx store.Tx, args workflow.ServicesArgs) (outcome, error) {
-	children, err := services(tx, r.exec.Tenant, r.exec.Deployment)
+	children, err := change.Services(tx, r.exec.Tenant, r.exec.Deployment)
 	if err != nil {
 		return outcome{}, fmt.Errorf("find the services of deployment %s: %w", r.exec.Deployment, err)
 	}
@@ -49,27 +47,6 @@ func (r *runner) startServices(tx store.Tx, args workflow.ServicesArgs) (outcome
 			return outcome{}, err
 		}
 		out.awaits = append(out.awaits, x.ID)
-	}
-	return out, nil
-}
-
-// services returns the deployments of a tenant that have the label of a parent.
-func services(tx store.Reader, t model.TenantName, parent model.DeploymentID) ([]*model.Deployment, error) {
-	page, err := tx.Deployments(store.Query{
-		Scope: store.Scope{Tenants: []model.TenantName{t}, Admin: true}, Limit: -1,
-		Search: []store.Search{{Field: "labels", Text: parentLabel}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	var out []*model.Deployment
-	for _, d := range page.Items {
-		for _, l := range d.Labels {
-			if l.Key == parentLabel && l.Value == string(parent) && d.Tenant == t && d.ID != parent {
-				out = append(out, d)
-				break
-			}
-		}
 	}
 	return out, nil
 }

@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/reifyhq/reify/internal/auth"
+	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
@@ -90,6 +92,9 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 				return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", r.Workflow)
 			}
 		}
+		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
+			return err
+		}
 		x = s.newExecution(a, r.Workflow, parameters)
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
 		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
@@ -103,6 +108,25 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 	}
 	s.wake(x.ID)
 	return x, nil
+}
+
+// blocked refuses a workflow that would take the ground from under other deployments: those that name this one as their
+// parent, unless they are taken down with it or the user insists (workflows, section 13.4).
+func blocked(tx store.Reader, d *model.Deployment, name string, parameters model.Document, force bool) error {
+	recursive, _ := parameters["recursive"].(bool)
+	if force || recursive || !slices.Contains([]string{"stop", model.WorkflowUninstall, model.WorkflowUpdate, "heal"}, name) {
+		return nil
+	}
+	children, err := change.Services(tx, d.Tenant, d.ID)
+	if err != nil || len(children) == 0 {
+		return err
+	}
+	lines := make([]string, 0, 3)
+	for k, c := range children[:min(len(children), 3)] {
+		lines = append(lines, fmt.Sprintf("[%d] Deployment `%s` is a service of the current deployment", k+1, c.ID))
+	}
+	return fault.New(fault.DependentExists, "Can't execute workflow `%s` on deployment %s - existing installations depend on it:\n%s",
+		name, d.ID, strings.Join(lines, "\n"))
 }
 
 // environmentReady refuses to start anything before the deployment's environment was made.

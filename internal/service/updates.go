@@ -56,6 +56,9 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		if err := environmentReady(tx, d); err != nil {
 			return err
 		}
+		if err := blocked(tx, d, model.WorkflowUpdate, nil, n.Force); err != nil {
+			return err
+		}
 		if n.Workflow != "" {
 			if _, ok := d.Workflows[n.Workflow]; !ok {
 				return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", n.Workflow, d.ID)
