@@ -124,5 +124,8 @@ func TestScaleAndUpdate(t *testing.T) {
 	if history := m.ok("deployments", "history", "-d", "d"); strings.Count(history, "successful") != 1 {
 		t.Errorf("the history says:\n%s", history)
 	}
+	if why := m.ok("executions", "why", string(x.ID)); !strings.Contains(why, "is completed") || !strings.Contains(why, "has ended") {
+		t.Errorf("the explanation says:\n%s", why)
+	}
 	m.ok("executions", "start", "uninstall", "-d", "d")
 }

@@ -99,6 +99,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
+		MaxConcurrent: m.Config.Executions.MaxConcurrent,
 	})
 	if err := m.bootstrap(ctx); err != nil {
 		return err

@@ -42,6 +42,8 @@ type Options struct {
 	// ArchiveSize bounds an uploaded archive in bytes, Limits what is in it.
 	ArchiveSize int64
 	Limits      archive.Limits
+	// MaxConcurrent is how many executions may be active when queued ones are started.
+	MaxConcurrent int
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
 }

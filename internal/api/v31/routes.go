@@ -87,6 +87,7 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/executions/{id}", handler: a.getExecution},
 		{method: "POST", path: "/executions/{id}", handler: a.actOnExecution},
 		{method: "PATCH", path: "/executions/{id}", handler: a.patchExecution},
+		{method: "GET", path: "/executions/{id}/why", handler: a.whyExecution},
 		{method: "GET", path: "/tasks_graphs", handler: a.listGraphs},
 		{method: "GET", path: "/operations", handler: a.listOperations},
 		{method: "GET", path: "/operations/{id}", handler: a.getOperation},
