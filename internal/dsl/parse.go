@@ -17,7 +17,8 @@ func Parse(ctx context.Context, in Input, src Source) (*Plan, diag.List) {
 	if e != nil {
 		return nil, diag.List{e}
 	}
-	p := &parser{ctx: ctx, in: in, src: src, root: root, exists: map[string]bool{}, resolved: map[*value.Map]*plan.Operation{}}
+	p := &parser{ctx: ctx, in: in, src: src, root: root, exists: map[string]bool{}, resolved: map[*value.Map]*plan.Operation{},
+		resolvedAll: map[*value.Map]*value.Ordered[*plan.Operation]{}}
 	p.mainFile()
 	if len(p.errs) > 0 {
 		return nil, p.errs

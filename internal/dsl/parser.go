@@ -39,8 +39,9 @@ type parser struct {
 	namespaces    *yamltree.Node
 	exists        map[string]bool
 	// merged and resolved are shared by all templates of a type.
-	merged   iface.Cache
-	resolved map[*value.Map]*plan.Operation
+	merged      iface.Cache
+	resolved    map[*value.Map]*plan.Operation
+	resolvedAll map[*value.Map]*value.Ordered[*plan.Operation]
 }
 
 // place is where an element stands.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -197,16 +198,31 @@ func encodable(v any) bool {
 	return true
 }
 
+// numeral takes spaces around and underscores between digits out of a text.
+func numeral(s string) (string, bool) {
+	t := strings.TrimSpace(s)
+	digit := func(i int) bool { return i >= 0 && i < len(t) && t[i] >= '0' && t[i] <= '9' }
+	for i := range len(t) {
+		if t[i] == '_' && (!digit(i-1) || !digit(i+1)) {
+			return "", false
+		}
+	}
+	return strings.ReplaceAll(t, "_", ""), true
+}
+
 // cast turns text into a declared type where that is possible, section 12.
 func cast(s, typ string) any {
-	t := strings.TrimSpace(s)
+	t, ok := numeral(s)
+	if !ok && typ != "boolean" {
+		return s
+	}
 	switch typ {
 	case "integer":
-		if b, ok := new(big.Int).SetString(strings.ReplaceAll(t, "_", ""), 10); ok && !strings.Contains(t, "__") {
+		if b, ok := new(big.Int).SetString(t, 10); ok {
 			return value.BigInt(b)
 		}
 	case "float":
-		if f, err := strconv.ParseFloat(strings.ReplaceAll(t, "_", ""), 64); err == nil && !strings.ContainsAny(t, "xXpP") {
+		if f, err := strconv.ParseFloat(t, 64); (err == nil || math.IsInf(f, 0)) && !strings.ContainsAny(t, "xXpP") {
 			return f
 		}
 	case "boolean":

@@ -2,12 +2,12 @@ package dsl
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/fn"
 	"github.com/reifyhq/reify/internal/dsl/imports"
+	"github.com/reifyhq/reify/internal/dsl/pattern"
 	"github.com/reifyhq/reify/internal/dsl/value"
 )
 
@@ -260,7 +260,7 @@ func validRegex(v any) bool {
 	if !ok {
 		return false
 	}
-	_, err := regexp.Compile(s)
+	_, err := pattern.Compile(s)
 	return err == nil
 }
 

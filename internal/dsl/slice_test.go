@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -175,5 +176,45 @@ nodes: {}
 	}
 	if first := errs.First(); !strings.HasPrefix(first.Message, "'nodes' is not in schema.") {
 		t.Errorf("first is %v", first)
+	}
+}
+
+// Built-in types and plans are shared by concurrent requests.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	src := memory{"/bp/scripts/create.sh": "", "/bp/scripts/start.py": ""}
+	in := Input{Text: []byte(strings.Replace(webBlueprint, "VERSION", "1_5", 1)), Location: "/bp/blueprint.yaml"}
+	shared, errs := Parse(context.Background(), in, src)
+	if errs.HasErrors() {
+		t.Fatal(errs.First())
+	}
+	inputs := value.MapOf("name", "shop")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, errs := Parse(context.Background(), in, src); errs.HasErrors() {
+				t.Error(errs.First())
+			}
+			if _, err := Prepare(context.Background(), shared, PrepareInput{Inputs: inputs, NewID: counter()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCastOfInputs(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text, typ string
+		want      any
+	}{
+		{" 5 ", "integer", int64(5)}, {"1_000", "integer", int64(1000)}, {"_1", "integer", "_1"}, {"1.0", "integer", "1.0"}, {"x", "integer", "x"},
+		{"1.5", "float", 1.5}, {"1e3", "float", 1000.0}, {"0x10", "float", "0x10"}, {"true", "boolean", true}, {"True", "boolean", "True"}, {"5", "string", "5"},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, cast(tt.text, tt.typ)); diff != "" {
+			t.Errorf("%q as %s (-want +got):\n%s", tt.text, tt.typ, diff)
+		}
 	}
 }

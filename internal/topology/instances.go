@@ -80,7 +80,7 @@ func newForest(b *blueprint, ids IDs) *forest {
 
 // newID gives an id that is not taken.
 func (f *forest) newID(name string) string {
-	for i := 0; i < idAttempts; i++ {
+	for i := 0; f.ids.New != nil && i < idAttempts; i++ {
 		id := f.ids.New(name)
 		if !f.taken[id] {
 			f.taken[id] = true

@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/dsl"
@@ -96,7 +95,9 @@ func (v Validator) check(ctx context.Context, name string, f *Findings) error {
 	}
 	src := &dslfiles.Source{FS: os.DirFS(root), Root: filepath.ToSlash(root)}
 	if v.HTTP != nil {
-		src.Get = dslfiles.HTTPGet(v.HTTP, v.pause)
+		get := dslfiles.NewHTTP(v.Clock)
+		get.Client = v.HTTP
+		src.Get = get.Get
 	}
 	in, err := src.Input(filepath.Base(name))
 	if err != nil {
@@ -118,18 +119,6 @@ func (v Validator) check(ctx context.Context, name string, f *Findings) error {
 		f.diagnostics = append(f.diagnostics, d)
 	}
 	return nil
-}
-
-// pause waits for d and reports false when ctx ended first.
-func (v Validator) pause(ctx context.Context, d time.Duration) bool {
-	timer := v.Clock.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C():
-		return true
-	}
 }
 
 // shortener names files the way the user did: relative where the user was relative.

@@ -12,6 +12,9 @@ import (
 // []string) into a free value; anything else becomes its text. Maps of Go have no order: their keys are
 // sorted. Values already in the form of this package are returned as they are.
 func From(v any) any {
+	if clean(v) {
+		return v
+	}
 	switch t := v.(type) {
 	case nil, bool, int64, *big.Int, float64, string, Timestamp, Bytes, Set:
 		return t
@@ -19,10 +22,11 @@ func From(v any) any {
 		if t == nil {
 			return nil
 		}
-		for i := range t.vals {
-			t.vals[i] = From(t.vals[i])
+		c := t.Clone()
+		for i := range c.vals {
+			c.vals[i] = From(c.vals[i])
 		}
-		return t
+		return c
 	case []any:
 		out := make([]any, len(t))
 		for i := range t {
@@ -64,6 +68,32 @@ func From(v any) any {
 		return out
 	}
 	return fmt.Sprint(v)
+}
+
+// clean tells whether a value already is a free value throughout.
+func clean(v any) bool {
+	switch t := v.(type) {
+	case nil, bool, int64, *big.Int, float64, string, Timestamp, Bytes, Set:
+		return true
+	case *Map:
+		if t == nil {
+			return false
+		}
+		for _, x := range t.vals {
+			if !clean(x) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		for _, x := range t {
+			if !clean(x) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // Plain turns a free value into ordinary Go data: map[string]any, []any,

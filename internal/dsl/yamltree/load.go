@@ -256,6 +256,9 @@ func (l *loader) mapping(y *yaml.Node, depth int) (*Node, *diag.Error) {
 		seen[id] = len(n.Pairs)
 		n.Pairs = append(n.Pairs, Pair{k, v})
 	}
+	if len(n.Pairs) >= indexFrom {
+		n.reindex()
+	}
 	if tag == "set" {
 		s := l.at(y)
 		members := value.Set{}
