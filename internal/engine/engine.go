@@ -60,6 +60,9 @@ type Options struct {
 	// NewTaskID, NewGraphID return fresh ids.
 	NewTaskID  func() model.TaskID
 	NewGraphID func() model.GraphID
+	// NewID returns a fresh UUID, NewInstanceID a candidate for the id of an instance of a node or scaling group.
+	NewID         func() string
+	NewInstanceID func(name string) string
 	// RestHost and RestPort are where operations reach the REST API.
 	RestHost []string
 	RestPort int
@@ -118,6 +121,9 @@ func New(o Options) *Engine {
 // leases are released; operations that are under way go on without it.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.takeOver(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("take over own executions: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -125,6 +131,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return e.Bus.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{Slots: 64}, e.receive)
 	})
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicWake, e.notified) })
+	g.Go(func() error { return e.Bus.Watch(ctx, TopicEnded, e.othersEnded) })
 	g.Go(func() error { return e.renewLeases(ctx) })
 	g.Go(func() error { return e.claimLoop(ctx) })
 	err := g.Wait()
@@ -155,6 +162,17 @@ func (e *Engine) notified(data []byte) {
 	select {
 	case e.wake <- struct{}{}:
 	default:
+	}
+}
+
+// othersEnded lets executions look up whether what they wait for has ended.
+func (e *Engine) othersEnded([]byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runners {
+		if r.isAwaiting.Load() {
+			r.poke()
+		}
 	}
 }
 

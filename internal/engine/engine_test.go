@@ -87,7 +87,10 @@ func (h *house) resume(id model.ExecutionID) {
 		if err != nil {
 			return err
 		}
-		tasks, err := tx.GraphTasks(x.Progress.Graph)
+		var tasks []*model.Task
+		if x.Progress.Graph != "" {
+			tasks, err = tx.GraphTasks(x.Progress.Graph)
+		}
 		if err != nil {
 			return err
 		}
@@ -98,6 +101,9 @@ func (h *house) resume(id model.ExecutionID) {
 					return err
 				}
 			}
+		}
+		if x.Progress.Graph == "" {
+			x.Progress = model.Progress{}
 		}
 		x.Status, x.Resume, x.TokenSerial, x.Error = model.ExecutionPending, true, x.TokenSerial+1, ""
 		return tx.UpdateExecution(x)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -95,6 +96,11 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 		}
 		if err := settleDeployment(tx, x); err != nil {
 			return err
+		}
+		if id, _ := x.Parameters["update_id"].(string); x.Workflow == model.WorkflowUpdate && x.Status != model.ExecutionTerminated {
+			if err := change.FailUpdate(tx, x.Tenant, model.UpdateID(id)); err != nil {
+				return err
+			}
 		}
 		woken, err = r.e.dequeue(tx)
 		r.exec = x

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -32,6 +33,8 @@ type house struct {
 	store store.Store
 	bus   *membus.Bus
 	exec  *executor
+	// under, when set, is what engines use in place of store.
+	under store.Store
 	// stop ends the engine that runs now.
 	stop func()
 }
@@ -63,13 +66,19 @@ func newHouse(t testing.TB) *house {
 // start runs an engine until the returned function or the end of the test.
 func (h *house) start(owner string) func() {
 	ctx, cancel := context.WithCancel(context.Background())
+	st := h.store
+	if h.under != nil {
+		st = h.under
+	}
 	e := engine.New(engine.Options{
-		Store: h.store, Bus: h.bus, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)), Owner: owner,
-		Settings:   workflow.Settings{TaskRetries: 2, RetryInterval: time.Millisecond, WaitAfterFail: time.Minute},
-		Evaluate:   plain{},
-		Token:      func(x *model.Execution) string { return "token-" + string(x.ID) },
-		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
-		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
+		Store: st, Bus: h.bus, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)), Owner: owner,
+		Settings:      workflow.Settings{TaskRetries: 2, RetryInterval: time.Millisecond, WaitAfterFail: time.Minute},
+		Evaluate:      plain{},
+		Token:         func(x *model.Execution) string { return "token-" + string(x.ID) },
+		NewTaskID:     func() model.TaskID { return model.TaskID(uuid.NewString()) },
+		NewGraphID:    func() model.GraphID { return model.GraphID(uuid.NewString()) },
+		NewID:         uuid.NewString,
+		NewInstanceID: func(name string) string { return name + "_" + uuid.NewString()[:6] },
 		System: map[string]engine.SystemWorkflow{
 			"sys_ok":    func(context.Context, engine.Job) error { return nil },
 			"sys_fail":  func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
@@ -160,10 +169,49 @@ func (x *executor) report(ctx context.Context, id string, kind operation.ReportK
 	return nil
 }
 
+// set changes how operations end from now on.
+func (x *executor) set(outcome func(m *operation.Message, run int) operation.Result) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.outcome = outcome
+}
+
 func (x *executor) count(key string) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.runs[key]
+}
+
+// failing is a store that takes some commits and then fails as if the machine had died.
+type failing struct {
+	store.Store
+	mu   sync.Mutex
+	left int
+	down chan struct{}
+}
+
+func (f *failing) Update(ctx context.Context, fn func(store.Tx) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left == 0 {
+		select {
+		case <-f.down:
+		default:
+			close(f.down)
+		}
+		return errors.New("the store has died")
+	}
+	f.left--
+	return f.Store.Update(ctx, fn)
+}
+
+func (f *failing) isDown() bool {
+	select {
+	case <-f.down:
+		return true
+	default:
+		return false
+	}
 }
 
 const (

@@ -10,7 +10,9 @@ import (
 )
 
 func (r *runner) runOptions() workflow.RunOptions {
-	return workflow.RunOptions{Settings: r.settings(), DryRun: r.exec.IsDryRun, NewTaskID: r.e.NewTaskID}
+	return workflow.RunOptions{
+		Settings: r.settings(), DryRun: r.exec.IsDryRun, NewTaskID: r.e.NewTaskID, Resume: r.exec.Resume,
+	}
 }
 
 func (r *runner) settings() workflow.Settings {
@@ -33,7 +35,10 @@ func (r *runner) snapshot(ctx context.Context) (*workflow.Snapshot, error) {
 		if snap.Nodes, err = tx.DeploymentNodes(r.exec.Tenant, r.exec.Deployment); err != nil {
 			return err
 		}
-		snap.Instances, err = tx.DeploymentInstances(r.exec.Tenant, r.exec.Deployment)
+		if snap.Instances, err = tx.DeploymentInstances(r.exec.Tenant, r.exec.Deployment); err != nil {
+			return err
+		}
+		snap.Modifications, err = r.started(tx)
 		return err
 	})
 	if err != nil {
@@ -46,7 +51,8 @@ func (r *runner) state(snap *workflow.Snapshot, end *workflow.End) *workflow.Sta
 	st := &workflow.State{
 		Execution: r.id, Workflow: r.exec.Workflow, Parameters: r.exec.Parameters,
 		DryRun: r.exec.IsDryRun, Resume: r.exec.Resume, Settings: r.settings(), Model: snap,
-		Step: r.exec.Progress.Step, Cursor: r.exec.Progress.Cursor, NewTaskID: r.e.NewTaskID,
+		Step: r.exec.Progress.Step, Cursor: r.exec.Progress.Cursor, Result: r.exec.Progress.Result, NewTaskID: r.e.NewTaskID,
+		NewInstanceID: func(name string) model.InstanceID { return model.InstanceID(r.e.NewInstanceID(name)) },
 	}
 	if end != nil {
 		st.Failure, st.Cancelled = end.Failure, end.Cancelled
@@ -62,7 +68,9 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 	for _, t := range p.Graph.Tasks {
 		t.Graph, t.Execution, t.CreatedAt = graph.ID, r.id, now
 	}
-	run, err := workflow.NewRun(p.Graph.Tasks, snap, r.runOptions())
+	opt := r.runOptions()
+	opt.Fresh = true
+	run, err := workflow.NewRun(p.Graph.Tasks, snap, opt)
 	if err != nil {
 		text := fmt.Sprintf("build task graph %q: %v", p.Graph.Name, err)
 		return &workflow.End{Failure: &workflow.Failure{Message: text}}, nil
@@ -98,28 +106,4 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 	}
 	r.setTimer(eff.Wake)
 	return nil, r.send(ctx, eff.Send)
-}
-
-// applyChange applies a model change and the progress that goes with it in one transaction.
-func (r *runner) applyChange(ctx context.Context, p *workflow.Phase) error {
-	progress := model.Progress{Step: r.exec.Progress.Step + 1, Cursor: p.Cursor}
-	err := r.update(ctx, func(tx store.Tx) error {
-		if err := r.change(tx, p.Change); err != nil {
-			return err
-		}
-		x, err := tx.Execution(r.id)
-		if err != nil {
-			return err
-		}
-		x.Progress = progress
-		if err := tx.UpdateExecution(x); err != nil {
-			return err
-		}
-		return r.record(tx, workflow.Effects{Logs: p.Logs})
-	})
-	if err != nil {
-		return fmt.Errorf("apply %q to deployment %s: %w", p.Change.Kind, r.exec.Deployment, err)
-	}
-	r.exec.Progress = progress
-	return nil
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
-	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
@@ -39,6 +39,8 @@ type runner struct {
 	cancelled model.ExecutionStatus
 	// local are inputs that the runner itself produced, such as the failure to build an operation's inputs.
 	local []workflow.Input
+	// isAwaiting is set while the runner waits for the end of other executions.
+	isAwaiting atomic.Bool
 }
 
 // delivery is an input from outside together with the channel on which its commit is answered.
@@ -151,7 +153,7 @@ func (r *runner) program(ctx context.Context) (workflow.Program, *workflow.Failu
 		if err != nil {
 			return err
 		}
-		declared = d.Workflows[r.exec.Workflow]
+		declared = mapping(d, r.exec.Workflow)
 		return nil
 	})
 	if err != nil {
@@ -163,6 +165,15 @@ func (r *runner) program(ctx context.Context) (workflow.Program, *workflow.Failu
 	}
 	return nil, &workflow.Failure{Message: fmt.Sprintf("workflow %q is mapped to %s.%s, which is custom Python code; "+
 		"this manager runs the built-in workflows only", r.exec.Workflow, declared.Plugin, declared.Operation)}
+}
+
+// mapping is what a workflow name stands for: what the deployment declares, else what the manager itself knows (workflows,
+// section 12).
+func mapping(d *model.Deployment, name string) model.Workflow {
+	if w, ok := d.Workflows[name]; ok {
+		return w
+	}
+	return model.Workflow{Operation: name}
 }
 
 // runProgram runs phase after phase until the program says it is done.
@@ -187,7 +198,7 @@ func (r *runner) resumePhase(ctx context.Context) (*workflow.End, error) {
 		if r.exec.Progress.Step == 0 {
 			return nil, nil
 		}
-		return &workflow.End{}, nil
+		return r.changed(ctx)
 	}
 	var tasks []*model.Task
 	err := r.e.Store.View(ctx, func(tx store.Reader) (err error) {
@@ -238,13 +249,10 @@ func (r *runner) nextPhase(ctx context.Context, program workflow.Program, end *w
 			next, err := r.beginGraph(ctx, phase, snap)
 			return next, false, err
 		}
-		end = &workflow.End{}
-		err = r.applyChange(ctx, phase)
-		var refused *fault.Error
-		if errors.As(err, &refused) && !errors.Is(err, store.ErrFenced) {
-			end.Failure, err = &workflow.Failure{Message: refused.Message}, nil
+		if err := r.applyChange(ctx, phase); err != nil {
+			return nil, false, err
 		}
-		if err != nil {
+		if end, err = r.changed(ctx); err != nil {
 			return nil, false, err
 		}
 	}

@@ -52,6 +52,8 @@ const (
 	UploadMissingFile          Code = "upload_missing_file"
 	InvalidFilterRule          Code = "invalid_filter_rule"
 	UnknownAction              Code = "unknown_action"
+	ExistingModification       Code = "existing_started_deployment_modification_error"
+	ModificationEnded          Code = "deployment_modification_already_ended_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )

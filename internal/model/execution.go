@@ -114,6 +114,17 @@ type Progress struct {
 	Graph GraphID `json:"graph,omitempty"`
 	// Cursor is the private state of the workflow function between phases.
 	Cursor json.RawMessage `json:"cursor,omitempty"`
+	// Result is what the change of the current phase gave back, Failure why it was refused; both are nil for a graph.
+	Result  json.RawMessage `json:"result,omitempty"`
+	Failure *PhaseFailure   `json:"failure,omitempty"`
+	// Awaits are the executions that have to end before the current phase does.
+	Awaits []ExecutionID `json:"awaits,omitempty"`
+}
+
+// PhaseFailure is why a phase of an execution failed.
+type PhaseFailure struct {
+	Message string       `json:"message"`
+	Causes  []ErrorCause `json:"causes,omitempty"`
 }
 
 // Lease says which manager runs an execution. Epoch grows with every change of owner and fences late writers.

@@ -20,6 +20,10 @@ type (
 	GraphID string
 	// TaskID is a UUID, unique in the installation.
 	TaskID string
+	// ModificationID is a UUID, unique in the installation.
+	ModificationID string
+	// UpdateID is "<deployment>-<UUID>", unique in the installation.
+	UpdateID string
 	// PluginID is a UUID, unique in the installation.
 	PluginID string
 	// TokenID is the public, ten character part of an API token.

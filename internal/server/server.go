@@ -99,6 +99,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
+		MaxConcurrent: m.Config.Executions.MaxConcurrent,
 	})
 	if err := m.bootstrap(ctx); err != nil {
 		return err
@@ -113,7 +114,8 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		System: m.service.SystemWorkflows(), Evaluate: m.service.Evaluator(), Token: m.service.ExecutionToken,
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
-		RestHost:   []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
+		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
 	})
 	handler := m.handler()
 	m.http = &http.Server{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/dsl"
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/fn"
@@ -40,7 +41,7 @@ func (s *Service) evaluateEntries(ctx context.Context, a *Actor, id model.Deploy
 	if err != nil {
 		return nil, err
 	}
-	entries, err := toValue(pick(d))
+	entries, err := change.ToValue(pick(d))
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func evaluateDocument(ctx context.Context, d model.Document, scope fn.Scope, st 
 	if len(d) == 0 {
 		return d, nil
 	}
-	v, err := toValue(d)
+	v, err := change.ToValue(d)
 	if err != nil {
 		return nil, err
 	}

@@ -3,14 +3,17 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/reifyhq/reify/internal/auth"
+	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
+	"github.com/reifyhq/reify/internal/workflow"
 )
 
 // Start is a request to run a workflow on a deployment.
@@ -27,9 +30,9 @@ type Start struct {
 }
 
 // newExecution starts the row of an execution, with its first token.
-func (s *Service) newExecution(a *Actor, workflow string, parameters model.Document) *model.Execution {
+func (s *Service) newExecution(a *Actor, name string, parameters model.Document) *model.Execution {
 	x := &model.Execution{
-		Resource: s.resource(a, ""), ID: model.ExecutionID(newUUID()), Workflow: workflow,
+		Resource: s.resource(a, ""), ID: model.ExecutionID(newUUID()), Workflow: name,
 		Status: model.ExecutionPending, Parameters: parameters,
 	}
 	s.renewToken(x)
@@ -37,8 +40,8 @@ func (s *Service) newExecution(a *Actor, workflow string, parameters model.Docum
 }
 
 // systemExecution is newExecution for a workflow of the manager itself; these take any parameters.
-func (s *Service) systemExecution(a *Actor, workflow string, parameters model.Document) *model.Execution {
-	x := s.newExecution(a, workflow, parameters)
+func (s *Service) systemExecution(a *Actor, name string, parameters model.Document) *model.Execution {
+	x := s.newExecution(a, name, parameters)
 	x.AllowCustomParameters = true
 	return x
 }
@@ -76,7 +79,7 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		if !ok {
 			return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", r.Workflow, d.ID)
 		}
-		parameters, err := mergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
+		parameters, err := workflow.MergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
 		if err != nil {
 			return err
 		}
@@ -88,6 +91,9 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 			if !v.Available(w) {
 				return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", r.Workflow)
 			}
+		}
+		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
+			return err
 		}
 		x = s.newExecution(a, r.Workflow, parameters)
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
@@ -102,6 +108,25 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 	}
 	s.wake(x.ID)
 	return x, nil
+}
+
+// blocked refuses a workflow that would take the ground from under other deployments: those that name this one as their
+// parent, unless they are taken down with it or the user insists (workflows, section 13.4).
+func blocked(tx store.Reader, d *model.Deployment, name string, parameters model.Document, force bool) error {
+	recursive, _ := parameters["recursive"].(bool)
+	if force || recursive || !slices.Contains([]string{"stop", model.WorkflowUninstall, model.WorkflowUpdate, "heal"}, name) {
+		return nil
+	}
+	children, err := change.Services(tx, d.Tenant, d.ID)
+	if err != nil || len(children) == 0 {
+		return err
+	}
+	lines := make([]string, 0, 3)
+	for k, c := range children[:min(len(children), 3)] {
+		lines = append(lines, fmt.Sprintf("[%d] Deployment `%s` is a service of the current deployment", k+1, c.ID))
+	}
+	return fault.New(fault.DependentExists, "Can't execute workflow `%s` on deployment %s - existing installations depend on it:\n%s",
+		name, d.ID, strings.Join(lines, "\n"))
 }
 
 // environmentReady refuses to start anything before the deployment's environment was made.
@@ -329,12 +354,20 @@ func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
 		if err != nil {
 			return err
 		}
+		if err := resumable(d, x); err != nil {
+			return err
+		}
 		if _, err := startStatus(tx, d, Start{}); err != nil {
 			return err
 		}
 	}
-	if err := resetTasks(tx, x, action == ActionForceResume); err != nil {
+	goesOn, err := resetTasks(tx, x, action == ActionForceResume)
+	if err != nil {
 		return err
+	}
+	if !goesOn {
+		// What the last phase was about is over: the workflow begins again, knowing that it was resumed.
+		x.Progress = model.Progress{}
 	}
 	x.Status, x.Resume, x.Error = model.ExecutionPending, true, ""
 	x.EndedAt = time.Time{}
@@ -342,15 +375,28 @@ func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
 	return tx.UpdateExecution(x)
 }
 
-// resetTasks makes the operations that failed ready to run again; with force those that were under way too. A task that
-// another one already repeats stays as it is (workflows, section 5.3).
-func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
-	if x.Progress.Graph == "" {
+// resumable refuses a resume of a workflow that is not made for it (workflows, section 5.3).
+func resumable(d *model.Deployment, x *model.Execution) error {
+	w, ok := d.Workflows[x.Workflow]
+	if !ok {
+		w.Operation = x.Workflow
+	}
+	if _, known := workflow.Find(w.Plugin, w.Operation); !known || workflow.Resumable(w.Plugin, w.Operation) {
 		return nil
+	}
+	return fault.New(fault.Conflict, "Cannot resume - workflow not resumable: %s", w.Operation)
+}
+
+// resetTasks makes the operations that failed ready to run again; with force those that were under way too. A task that
+// another one already repeats stays as it is (workflows, section 5.3). It reports whether the execution's graph has
+// anything left to do.
+func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err error) {
+	if x.Progress.Graph == "" {
+		return false, nil
 	}
 	tasks, err := tx.GraphTasks(x.Progress.Graph)
 	if err != nil {
-		return err
+		return false, err
 	}
 	repeated := map[model.TaskID]bool{}
 	for _, t := range tasks {
@@ -360,6 +406,7 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
 	}
 	var reset []*model.Task
 	for _, t := range tasks {
+		goesOn = goesOn || !t.State.Ended()
 		failed := t.State == model.TaskFailed || t.State == model.TaskRescheduled
 		underWay := t.State == model.TaskStarted || t.State == model.TaskSent || t.State == model.TaskSending
 		if repeated[t.ID] || !failed && (!force || !underWay) {
@@ -368,7 +415,7 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) error {
 		t.State, t.Parameters.CurrentRetries, t.Parameters.Error = model.TaskPending, 0, nil
 		reset = append(reset, t)
 	}
-	return tx.PutTasks(reset)
+	return goesOn || len(reset) > 0, tx.PutTasks(reset)
 }
 
 // SetStatus changes the status of an execution from outside, as custom workflow processes do (rest-model, section 3.3).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/fn"
 	"github.com/reifyhq/reify/internal/dsl/value"
@@ -60,7 +61,7 @@ func (r *runtime) Node(ctx context.Context, id string) (*fn.NodeData, error) {
 	if err != nil {
 		return nil, err
 	}
-	properties, err := toValue(n.Properties)
+	properties, err := change.ToValue(n.Properties)
 	return &fn.NodeData{ID: id, Properties: properties}, err
 }
 
@@ -97,7 +98,7 @@ func (r *runtime) NodeInstances(ctx context.Context, node string) ([]*fn.NodeIns
 }
 
 func instanceData(i *model.NodeInstance) (*fn.NodeInstance, error) {
-	properties, err := toValue(i.RuntimeProperties)
+	properties, err := change.ToValue(i.RuntimeProperties)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func instanceData(i *model.NodeInstance) (*fn.NodeInstance, error) {
 }
 
 // Inputs returns the deployment's inputs.
-func (r *runtime) Inputs(context.Context) (*value.Map, error) { return toValue(r.d.Inputs) }
+func (r *runtime) Inputs(context.Context) (*value.Map, error) { return change.ToValue(r.d.Inputs) }
 
 // Secret fails: this manager keeps no secrets yet.
 func (r *runtime) Secret(_ context.Context, name string) (any, error) {
@@ -159,7 +160,7 @@ func (r *runtime) capability(ctx context.Context, id string, path []any) (any, e
 	if !ok {
 		return nil, evaluation("Requested capability `%s` is not declared in deployment `%s`", name, id)
 	}
-	entries, err := toValue(model.Document{name: entry})
+	entries, err := change.ToValue(model.Document{name: entry})
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ type Options struct {
 	// ArchiveSize bounds an uploaded archive in bytes, Limits what is in it.
 	ArchiveSize int64
 	Limits      archive.Limits
+	// MaxConcurrent is how many executions may be active when queued ones are started.
+	MaxConcurrent int
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
 }
@@ -136,8 +138,8 @@ func randomText(n int) string {
 
 const instanceAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-// newInstanceID returns "<name>_<6 of a-z0-9>".
-func newInstanceID(name string) string {
+// NewInstanceID returns a candidate for the id of an instance: "<name>_<6 of a-z0-9>".
+func NewInstanceID(name string) string {
 	var b strings.Builder
 	b.WriteString(name + "_")
 	buf := make([]byte, 1)

@@ -38,6 +38,7 @@ type Reader interface {
 	DeploymentReader
 	ExecutionReader
 	EventReader
+	ChangeReader
 }
 
 // Tx reads and writes entities.
@@ -48,6 +49,7 @@ type Tx interface {
 	DeploymentWriter
 	ExecutionWriter
 	EventWriter
+	ChangeWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.
@@ -159,6 +161,24 @@ type ExecutionWriter interface {
 	InsertTasks(tasks []*model.Task) error
 	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
 	PutTasks(tasks []*model.Task) error
+}
+
+// ChangeReader reads deployment modifications and deployment updates.
+type ChangeReader interface {
+	Modification(t model.TenantName, id model.ModificationID) (*model.Modification, error)
+	// Modifications lists; with q.Light the instances are left out.
+	Modifications(q Query) (Page[*model.Modification], error)
+	DeploymentUpdate(t model.TenantName, id model.UpdateID) (*model.DeploymentUpdate, error)
+	// DeploymentUpdates lists; with q.Light the plan is left out.
+	DeploymentUpdates(q Query) (Page[*model.DeploymentUpdate], error)
+}
+
+// ChangeWriter writes deployment modifications and deployment updates; they go with their deployment.
+type ChangeWriter interface {
+	InsertModification(m *model.Modification) error
+	UpdateModification(m *model.Modification) error
+	InsertDeploymentUpdate(u *model.DeploymentUpdate) error
+	UpdateDeploymentUpdate(u *model.DeploymentUpdate) error
 }
 
 // EventReader reads events and logs.

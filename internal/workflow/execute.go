@@ -48,7 +48,7 @@ func (b *builder) execute(s *State, name string, isOrdered bool, c call) {
 	chosen, others := b.view.split(s.filter())
 	before := "Starting operation " + name
 	if len(c.kwargs) > 0 {
-		before += " (Operation parameters: " + reprOf(c.kwargs) + ")"
+		before += " (Operation parameters: " + reprOf(map[string]any(c.kwargs)) + ")"
 	}
 	subs := make(map[model.InstanceID]*model.Task)
 	for _, i := range chosen {

@@ -113,7 +113,7 @@ func install(s *State) (*Phase, error) {
 func uninstall(s *State) (*Phase, error) {
 	const services, own = "services", "own"
 	switch at := stageOf(s.Cursor); {
-	case s.Failure != nil:
+	case s.Failure != nil && (at != services || !s.flag("ignore_failure")):
 		return nil, s.Failure
 	case s.Cancelled, at == own:
 		return nil, nil

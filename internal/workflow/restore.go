@@ -12,7 +12,7 @@ import (
 // Of a partly done graph ended tasks are skipped, with the chain of retries followed; subgraphs in which something had
 // begun are restored as started; operations that were on their way are sent again (workflows, section 5.2). Members of
 // a subgraph that failed for good are left out. With opt.Resume interrupted installations get their cleanup (workflows,
-// section 5.4). A graph with a cycle or a dangling reference is an error.
+// section 5.4); opt.Fresh says that nothing of it was stored before. A graph with a cycle or a dangling reference is an error.
 func NewRun(tasks []*model.Task, snap *Snapshot, opt RunOptions) (*Run, error) {
 	r := &Run{
 		opt:   opt,
@@ -124,7 +124,6 @@ func (r *Run) restorePhases(droppers []int32) {
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		if n.task.State != model.TaskPending {
-			r.stored = true
 			for p := n.parent; p != none && !r.nodes[p].begun; p = r.nodes[p].parent {
 				r.nodes[p].begun = true
 			}

@@ -15,6 +15,8 @@ type RunOptions struct {
 	DryRun bool
 	// NewTaskID returns a fresh id for a retry on every call.
 	NewTaskID func() model.TaskID
+	// Fresh is set when the tasks have never been stored: only then their operations are counted by Begin.
+	Fresh bool
 	// Resume is set when a user resumed the execution, whose failed tasks were reset before: installations that were
 	// interrupted are cleaned up first. It may stay set for the rest of the execution.
 	Resume bool
@@ -85,7 +87,6 @@ type Run struct {
 	added    []model.TaskID
 	given    int
 	failedAt time.Time
-	stored   bool
 	over     bool
 	now      time.Time
 	out      *Effects
@@ -134,7 +135,7 @@ func (r *Run) begin() {
 	r.added = nil
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		if !r.stored && counts(n.task) {
+		if r.opt.Fresh && counts(n.task) {
 			r.out.Total++
 		}
 		switch {

@@ -31,6 +31,8 @@ type sim struct {
 	end       *End
 	total     int
 	ended     int
+	// begun is set once the first run was made: later ones are restored from what is stored.
+	begun bool
 }
 
 func newSim(t testing.TB, tasks []*model.Task, snap *Snapshot) *sim {
@@ -76,7 +78,10 @@ func (s *sim) start() {
 		tasks = append(tasks, t)
 		s.tasks[id] = t
 	}
-	run, err := NewRun(tasks, s.snap, s.opt)
+	opt := s.opt
+	opt.Fresh = !s.begun
+	s.begun = true
+	run, err := NewRun(tasks, s.snap, opt)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -72,11 +72,22 @@ func (a *API) routes() []route {
 		{method: "GET", path: "/deployments/{id}/outputs", handler: a.deploymentOutputs},
 		{method: "GET", path: "/deployments/{id}/capabilities", handler: a.deploymentCapabilities},
 
+		{method: "GET", path: "/deployment-modifications", handler: a.listModifications},
+		{method: "POST", path: "/deployment-modifications", handler: a.startModification},
+		{method: "GET", path: "/deployment-modifications/{id}", handler: a.getModification},
+		{method: "POST", path: "/deployment-modifications/{id}/{action}", handler: a.endModification},
+
+		{method: "GET", path: "/deployment-updates", handler: a.listUpdates},
+		{method: "GET", path: "/deployment-updates/{id}", handler: a.getUpdate},
+		{method: "PATCH", path: "/deployment-updates/{id}", handler: a.patchUpdate},
+		{method: "POST", path: "/deployment-updates/{id}/update/{action}", handler: a.runUpdate},
+
 		{method: "GET", path: "/executions", handler: a.listExecutions},
 		{method: "POST", path: "/executions", handler: a.startExecution},
 		{method: "GET", path: "/executions/{id}", handler: a.getExecution},
 		{method: "POST", path: "/executions/{id}", handler: a.actOnExecution},
 		{method: "PATCH", path: "/executions/{id}", handler: a.patchExecution},
+		{method: "GET", path: "/executions/{id}/why", handler: a.whyExecution},
 		{method: "GET", path: "/tasks_graphs", handler: a.listGraphs},
 		{method: "GET", path: "/operations", handler: a.listOperations},
 		{method: "GET", path: "/operations/{id}", handler: a.getOperation},

@@ -38,7 +38,7 @@ var executions = &noun{
 const executionColumns = "t.tenant, t.created_by, t.created_at, t.visibility, t.id, t.workflow, t.deployment, " +
 	"t.blueprint, t.status, t.error, t.started_at, t.ended_at, t.scheduled_at, t.is_system, t.is_dry_run, t.resume, " +
 	"t.allow_custom_parameters, t.force, t.wait_after_fail, t.total_operations, t.finished_operations, t.token_hash, " +
-	"t.token_serial, t.step, t.graph, t.cursor, t.parameters, t.lease_owner, t.lease_epoch, t.lease_until"
+	"t.token_serial, t.step, t.graph, t.cursor, t.result, t.failure, t.awaits, t.parameters, t.lease_owner, t.lease_epoch, t.lease_until"
 
 func scanExecution(r *row) *model.Execution {
 	e := &model.Execution{
@@ -48,8 +48,10 @@ func scanExecution(r *row) *model.Execution {
 		ScheduledAt: r.instant(), IsSystem: r.flag(), IsDryRun: r.flag(), Resume: r.flag(),
 		AllowCustomParameters: r.flag(), Force: r.flag(), WaitAfterFail: r.integer(), TotalOperations: r.integer(),
 		FinishedOperations: r.integer(), TokenHash: r.text(), TokenSerial: r.integer(),
-		Progress: model.Progress{Step: r.integer(), Graph: model.GraphID(r.text()), Cursor: r.raw()},
+		Progress: model.Progress{Step: r.integer(), Graph: model.GraphID(r.text()), Cursor: r.raw(), Result: r.raw()},
 	}
+	r.document(&e.Progress.Failure)
+	r.document(&e.Progress.Awaits)
 	r.document(&e.Parameters)
 	e.Lease = model.Lease{Owner: r.text(), Epoch: r.number(), Until: r.instant()}
 	return e
@@ -67,7 +69,9 @@ func executionValues(e *model.Execution) *values {
 	v.text(e.TokenHash)
 	v.integer(e.TokenSerial, e.Progress.Step)
 	v.text(string(e.Progress.Graph))
-	v.raw(e.Progress.Cursor)
+	v.raw(e.Progress.Cursor, e.Progress.Result)
+	v.document(e.Progress.Failure != nil, e.Progress.Failure)
+	v.document(e.Progress.Awaits != nil, e.Progress.Awaits)
 	v.document(e.Parameters != nil, e.Parameters)
 	return v
 }
@@ -119,7 +123,8 @@ func (t *tx) InsertExecution(e *model.Execution) error {
 	_, err := t.write("INSERT INTO executions (tenant, created_by, created_at, visibility, id, workflow, deployment, "+
 		"blueprint, status, error, started_at, ended_at, scheduled_at, is_system, is_dry_run, resume, "+
 		"allow_custom_parameters, force, wait_after_fail, total_operations, finished_operations, token_hash, token_serial, "+
-		"step, graph, cursor, parameters, lease_owner, lease_epoch, lease_until) VALUES ("+placeholders(30)+")", v)
+		"step, graph, cursor, result, failure, awaits, parameters, lease_owner, lease_epoch, lease_until) "+
+		"VALUES ("+placeholders(33)+")", v)
 	return inserted(err, "Execution", string(e.ID), e.Tenant, "Deployment", string(e.Deployment))
 }
 
@@ -128,7 +133,8 @@ func (t *tx) UpdateExecution(e *model.Execution) error {
 		"workflow = ?6, deployment = ?7, blueprint = ?8, status = ?9, error = ?10, started_at = ?11, ended_at = ?12, "+
 		"scheduled_at = ?13, is_system = ?14, is_dry_run = ?15, resume = ?16, allow_custom_parameters = ?17, "+
 		"force = ?18, wait_after_fail = ?19, total_operations = ?20, finished_operations = ?21, token_hash = ?22, "+
-		"token_serial = ?23, step = ?24, graph = ?25, cursor = ?26, parameters = ?27 WHERE id = ?5", executionValues(e))
+		"token_serial = ?23, step = ?24, graph = ?25, cursor = ?26, result = ?27, failure = ?28, awaits = ?29, "+
+		"parameters = ?30 WHERE id = ?5", executionValues(e))
 	return mustChange(n, err, "Execution", string(e.ID))
 }
 

@@ -94,7 +94,7 @@ func TestSettings(t *testing.T) {
 		return got
 	}
 	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000",
-		"user_version": "1"}
+		"user_version": "2"}
 	err = s.Update(t.Context(), func(x store.Tx) error {
 		for name, value := range settings(x.(*tx).c) {
 			if value != want[name] {
@@ -132,7 +132,7 @@ func TestRefusesNewerDatabase(t *testing.T) {
 	if err == nil {
 		t.Fatal("a newer database was opened")
 	}
-	for _, want := range []string{path, "99", "up to 1", "newer program", "nothing was changed"} {
+	for _, want := range []string{path, "99", "up to 2", "newer program", "nothing was changed"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)
 		}

@@ -20,7 +20,9 @@ func testExecutions(t *testing.T, open Opener) {
 		Status: model.ExecutionStarted, Error: "none", Parameters: model.Document{"n": json.Number("1.0")},
 		StartedAt: at(1), EndedAt: at(2), ScheduledAt: at(3), IsSystem: true, IsDryRun: true, Resume: true,
 		AllowCustomParameters: true, Force: true, WaitAfterFail: 600, TotalOperations: 10, FinishedOperations: 4,
-		TokenHash: "abc", TokenSerial: 3, Progress: model.Progress{Step: 2, Graph: "g1", Cursor: json.RawMessage(`{"a": 1}`)}}
+		TokenHash: "abc", TokenSerial: 3, Progress: model.Progress{Step: 2, Graph: "g1", Cursor: json.RawMessage(`{"a": 1}`),
+			Result: json.RawMessage(`{"b": 1.0}`), Failure: &model.PhaseFailure{Message: "no", Causes: []model.ErrorCause{{Message: "m"}}},
+			Awaits: []model.ExecutionID{"x7", "x8"}}}
 	e.must(func(tx store.Tx) error { return tx.InsertExecution(x) })
 	get := func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") }
 	equal(t, "execution", read(e, get), x)

@@ -40,6 +40,8 @@ func Run(t *testing.T, open Opener) {
 		{"Leases", testLeases},
 		{"ClaimRace", testClaimRace},
 		{"Tasks", testTasks},
+		{"Modifications", testModifications},
+		{"DeploymentUpdates", testDeploymentUpdates},
 		{"Events", testEvents},
 		{"EventOrder", testEventOrder},
 		{"Cascade", testCascade},
