@@ -77,7 +77,7 @@ func (r *runner) changed(ctx context.Context) (*workflow.End, error) {
 	r.isAwaiting.Store(len(r.exec.Progress.Awaits) > 0)
 	defer r.isAwaiting.Store(false)
 	for {
-		end, err := r.awaited(ctx)
+		end, err := r.changeEnd(ctx)
 		if end != nil || err != nil {
 			return end, err
 		}
@@ -103,9 +103,9 @@ func (r *runner) changed(ctx context.Context) (*workflow.End, error) {
 	}
 }
 
-// awaited returns the end of a change phase, nil while one of the executions it waits for goes on. The first of them that
+// changeEnd returns the end of a change phase, nil while one of the executions it waits for goes on. The first of them that
 // did not succeed is the failure of the phase.
-func (r *runner) awaited(ctx context.Context) (end *workflow.End, err error) {
+func (r *runner) changeEnd(ctx context.Context) (end *workflow.End, err error) {
 	p := r.exec.Progress
 	if p.Failure != nil {
 		return &workflow.End{Failure: &workflow.Failure{Message: p.Failure.Message, Causes: p.Failure.Causes}}, nil

@@ -158,6 +158,8 @@ func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) er
 	}
 	t.s.nodes.removeWhere(func(n *model.Node) bool { return n.Tenant == tenant && n.Deployment == id })
 	t.s.instances.removeWhere(func(i *model.NodeInstance) bool { return i.Tenant == tenant && i.Deployment == id })
+	t.s.modifications.removeWhere(func(m *model.Modification) bool { return m.Tenant == tenant && m.Deployment == id })
+	t.s.updates.removeWhere(func(u *model.DeploymentUpdate) bool { return u.Tenant == tenant && u.Deployment == id })
 	for _, x := range t.s.executions.where(func(x *model.Execution) bool { return x.Tenant == tenant && x.Deployment == id }) {
 		t.removeExecution(x.v.ID)
 	}

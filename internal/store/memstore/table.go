@@ -100,6 +100,9 @@ type state struct {
 	executions  table[model.Execution]
 	graphs      table[model.Graph]
 	tasks       table[model.Task]
+
+	modifications table[model.Modification]
+	updates       table[model.DeploymentUpdate]
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
 	events   []*model.Event
@@ -119,6 +122,8 @@ func (s *state) begin() *state {
 	n.executions.share()
 	n.graphs.share()
 	n.tasks.share()
+	n.modifications.share()
+	n.updates.share()
 	return &n
 }
 
