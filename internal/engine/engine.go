@@ -195,8 +195,30 @@ func (e *Engine) claimLoop(ctx context.Context) error {
 		case <-e.wake:
 			timer.Stop()
 		case <-timer.C():
+			if err := e.pokeCancelling(ctx); err != nil && ctx.Err() == nil {
+				e.Log.Error("look for cancelled executions", "error", err)
+			}
 		}
 	}
+}
+
+// pokeCancelling lets the runners of executions that were asked to cancel look at their status, in case the notification
+// was lost.
+func (e *Engine) pokeCancelling(ctx context.Context) error {
+	if e.idle() {
+		return nil
+	}
+	q := store.Query{Scope: store.Scope{Admin: true}, Limit: -1, Where: []store.Condition{{Field: "status", Values: []string{
+		string(model.ExecutionCancelling), string(model.ExecutionForceCancelling), string(model.ExecutionKillCancelling)}}}}
+	return e.Store.View(ctx, func(tx store.Reader) error {
+		p, err := tx.Executions(q)
+		for _, x := range p.Items {
+			if r := e.runner(x.ID); r != nil {
+				r.poke()
+			}
+		}
+		return err
+	})
 }
 
 // claim takes up to one batch of executions and starts a runner for each; more says that the batch was full.

@@ -65,13 +65,18 @@ func newHouse(t testing.TB) *house {
 
 // start runs an engine until the returned function or the end of the test.
 func (h *house) start(owner string) func() {
+	return h.startWith(func(o *engine.Options) { o.Owner = owner })
+}
+
+// startWith is start with options changed.
+func (h *house) startWith(change func(*engine.Options)) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	st := h.store
 	if h.under != nil {
 		st = h.under
 	}
-	e := engine.New(engine.Options{
-		Store: st, Bus: h.bus, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)), Owner: owner,
+	o := engine.Options{
+		Store: st, Bus: h.bus, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)), Owner: "m1",
 		Settings:      workflow.Settings{TaskRetries: 2, RetryInterval: time.Millisecond, WaitAfterFail: time.Minute},
 		Evaluate:      plain{},
 		Token:         func(x *model.Execution) string { return "token-" + string(x.ID) },
@@ -88,7 +93,9 @@ func (h *house) start(owner string) func() {
 				return ctx.Err()
 			},
 		},
-	})
+	}
+	change(&o)
+	e := engine.New(o)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := e.Run(ctx); err != nil {

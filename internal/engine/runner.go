@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
@@ -126,7 +127,10 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if r.exec.Status.Cancelling() && r.exec.Progress.Step == 0 {
 		return r.finish(ctx, workflow.End{Cancelled: true})
 	}
-	program, failure := r.program(ctx)
+	program, failure, err := r.program(ctx)
+	if err != nil {
+		return err
+	}
 	if failure != nil {
 		return r.finish(ctx, workflow.End{Failure: failure})
 	}
@@ -145,8 +149,8 @@ func (r *runner) reload(ctx context.Context) error {
 	})
 }
 
-// program finds what the execution's workflow is mapped to.
-func (r *runner) program(ctx context.Context) (workflow.Program, *workflow.Failure) {
+// program finds what the execution's workflow is mapped to. An error says nothing about the workflow.
+func (r *runner) program(ctx context.Context) (workflow.Program, *workflow.Failure, error) {
 	var declared model.Workflow
 	err := r.e.Store.View(ctx, func(tx store.Reader) error {
 		d, err := tx.Deployment(r.exec.Tenant, r.exec.Deployment)
@@ -156,15 +160,18 @@ func (r *runner) program(ctx context.Context) (workflow.Program, *workflow.Failu
 		declared = mapping(d, r.exec.Workflow)
 		return nil
 	})
-	if err != nil {
+	switch {
+	case fault.Is(err, fault.NotFound):
 		return nil, &workflow.Failure{Message: fmt.Sprintf("read the workflow %q of deployment %q: %v",
-			r.exec.Workflow, r.exec.Deployment, err)}
+			r.exec.Workflow, r.exec.Deployment, err)}, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("read deployment %s: %w", r.exec.Deployment, err)
 	}
 	if p, ok := workflow.Find(declared.Plugin, declared.Operation); ok {
-		return p, nil
+		return p, nil, nil
 	}
 	return nil, &workflow.Failure{Message: fmt.Sprintf("workflow %q is mapped to %s.%s, which is custom Python code; "+
-		"this manager runs the built-in workflows only", r.exec.Workflow, declared.Plugin, declared.Operation)}
+		"this manager runs the built-in workflows only", r.exec.Workflow, declared.Plugin, declared.Operation)}, nil
 }
 
 // mapping is what a workflow name stands for: what the deployment declares, else what the manager itself knows (workflows,

@@ -138,7 +138,7 @@ func (w *world) script() script {
 		after := float64(w.rng.IntN(40))
 		s.failures, s.kind, s.after = 1+w.rng.IntN(2), model.ErrorRetry, &after
 	case 4:
-		s.takes = 20 * time.Minute
+		s.takes = 3 * time.Minute
 	case 5:
 		if !w.isTransient && w.chance(1, 3) {
 			s.failures = -1

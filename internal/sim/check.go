@@ -86,6 +86,8 @@ func (r *recorder) UpdateInstance(i *model.NodeInstance) error {
 // checker watches the rules. What commits call runs in the goroutine of an answered call, one at a time.
 type checker struct {
 	w *world
+	// commits counts what was written.
+	commits int
 	// owner is the process that claimed an execution last.
 	owner map[model.ExecutionID]string
 	// epochs are the epochs that were given out, with their owners.
@@ -103,6 +105,7 @@ func newChecker(w *world) *checker {
 // commit checks an update of a process that was committed.
 func (c *checker) commit(p *process, r *recorder) {
 	w := c.w
+	c.commits++
 	if !r.ticks || len(r.claims) > 0 {
 		w.moved = w.now
 	}
@@ -127,10 +130,9 @@ func (c *checker) commit(p *process, r *recorder) {
 			w.broke("instance %s went from %s to %s", s.instance, s.from, s.to)
 		}
 	}
-	for _, t := range r.tasks {
-		if t.State == model.TaskSending {
-			c.mayStart(t)
-		}
+	sending := slices.DeleteFunc(r.tasks, func(t *model.Task) bool { return t.State != model.TaskSending })
+	if len(sending) > 0 {
+		c.mayStart(sending)
 	}
 }
 
@@ -147,25 +149,28 @@ func isLegal(from, to model.InstanceState) bool {
 	return k > i || i > down && k < down || from.Dead()
 }
 
-// mayStart checks that everything that a task depends on has ended.
-func (c *checker) mayStart(t *model.Task) {
+// mayStart checks that everything that tasks of one graph depend on has ended.
+func (c *checker) mayStart(sending []*model.Task) {
 	all := map[model.TaskID]*model.Task{}
 	repeats := map[model.TaskID]*model.Task{}
-	for _, o := range c.w.tasks(t.Graph) {
+	for _, o := range c.w.tasks(sending[0].Graph) {
 		all[o.ID] = o
 		if o.Parameters.RetriedTask != nil {
 			repeats[*o.Parameters.RetriedTask] = o
 		}
 	}
-	for _, id := range t.Dependencies {
-		d := all[id]
-		for d != nil && repeats[d.ID] != nil {
-			d = repeats[d.ID]
+	for _, t := range sending {
+		for _, id := range t.Dependencies {
+			d := all[id]
+			for d != nil && repeats[d.ID] != nil {
+				d = repeats[d.ID]
+			}
+			inside := t.Parameters.ContainingSubgraph != nil && *t.Parameters.ContainingSubgraph == id
+			if d == nil || inside || d.State.Ended() || c.enclosingEnded(all, d) {
+				continue
+			}
+			c.w.broke("task %s %s is sent before %s %s has ended, which is %s", t.ID, t.Name, d.ID, d.Name, d.State)
 		}
-		if d == nil || d.State.Ended() || c.enclosingEnded(all, d) || t.Parameters.ContainingSubgraph != nil && *t.Parameters.ContainingSubgraph == d.ID {
-			continue
-		}
-		c.w.broke("task %s %s is sent before %s %s has ended, which is %s", t.ID, t.Name, d.ID, d.Name, d.State)
 	}
 }
 

@@ -22,6 +22,9 @@ type user struct {
 	current model.ExecutionID
 	count   int
 	resumes int
+	// isIdle is whether the last execution had ended at the number of commits that was seen.
+	isIdle bool
+	seen   int
 	// isPlanned says that the user will act again.
 	isPlanned bool
 	// rng decides what a calm world decides too.
@@ -37,7 +40,7 @@ var plans = [][]string{
 }
 
 func newUser(w *world, d model.DeploymentID) *user {
-	u := &user{w: w, deployment: d, resumes: 3, rng: rand.New(rand.NewPCG(w.opt.Seed, hash(string(d), 0, 0)))}
+	u := &user{w: w, deployment: d, resumes: 3, seen: -1, rng: rand.New(rand.NewPCG(w.opt.Seed, hash(string(d), 0, 0)))}
 	u.plan = slices.Clone(plans[u.rng.IntN(len(plans))])
 	u.later()
 	return u
@@ -54,7 +57,13 @@ func (u *user) later() {
 }
 
 // isFree reports whether the last execution has ended.
-func (u *user) isFree() bool { return u.current == "" || u.w.execution(u.current).Status.Ended() }
+func (u *user) isFree() bool {
+	if u.seen != u.w.check.commits {
+		u.seen = u.w.check.commits
+		u.isIdle = u.current == "" || u.w.execution(u.current).Status.Ended()
+	}
+	return u.isIdle
+}
 
 func (u *user) act() {
 	w := u.w
@@ -177,6 +186,7 @@ func (u *user) resume(x *model.Execution, force bool) {
 
 // update writes as somebody beside the engine.
 func (w *world) update(fn func(store.Tx) error) {
+	w.check.commits++
 	if err := w.disk.Update(w.ctx, fn); err != nil {
 		w.broke("the simulation itself cannot write: %v", err)
 	}

@@ -17,7 +17,7 @@ import (
 const (
 	// patience is how long nothing may move before an unfinished execution is taken to wait for ever.
 	patience = 2 * time.Hour
-	maxSteps = 150000
+	maxSteps = 80000
 )
 
 var dawn = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
