@@ -314,16 +314,6 @@ func (e *Engine) renewLeases(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			e.Log.Error("renew leases", "error", err)
 		}
-		e.lookAgain()
-	}
-}
-
-// lookAgain lets every execution read its status: a notification of a cancel may have been lost.
-func (e *Engine) lookAgain() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, r := range e.runners {
-		r.poke()
 	}
 }
 
