@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reifyhq/reify/internal/tools/conform/rest"
 	"github.com/reifyhq/reify/internal/tools/conform/workflows"
 )
 
@@ -20,6 +21,7 @@ func main() {
 	commands := []subcommand{
 		{"dsl", runDSL},
 		{"workflows", runWorkflows},
+		{"rest", runREST},
 	}
 	if len(os.Args) > 1 {
 		for _, c := range commands {
@@ -37,6 +39,14 @@ func main() {
 
 func runWorkflows(args []string, stdout, stderr io.Writer) int {
 	if err := workflows.Run(args, stdout); err != nil {
+		fmt.Fprintln(stderr, "conform:", err)
+		return 1
+	}
+	return 0
+}
+
+func runREST(args []string, stdout, stderr io.Writer) int {
+	if err := rest.Run(args, stdout); err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return 1
 	}
