@@ -52,6 +52,12 @@ const (
 	UploadMissingFile          Code = "upload_missing_file"
 	InvalidFilterRule          Code = "invalid_filter_rule"
 	UnknownAction              Code = "unknown_action"
+	AmbiguousName              Code = "ambiguous_name"
+	OnlyDeploymentUpdate       Code = "only_deployment_update"
+	MaintenanceActive          Code = "maintenance_mode_active"
+	MaintenanceEntering        Code = "entering_maintenance_mode"
+	MissingLicense             Code = "missing_cloudify_license"
+	MissingPremium             Code = "missing_premium_package_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )
@@ -62,6 +68,8 @@ type Error struct {
 	Code    Code
 	Message string
 	Cause   error
+	// Fields are further keys of the answer.
+	Fields map[string]any
 }
 
 // Error returns the message; the cause is reached through Unwrap.

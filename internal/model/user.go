@@ -17,6 +17,8 @@ type User struct {
 	TenantRoles        map[TenantName]string
 	IsBootstrap        bool
 	ShowGettingStarted bool
+	// Groups are the groups that the user belongs to. They are stored by themselves and read with the user.
+	Groups []*Group
 }
 
 // Token is an API token of a user. Only the hash of its secret is stored.

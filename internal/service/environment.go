@@ -86,7 +86,7 @@ func (s *Service) createEnvironment(ctx context.Context, job engine.Job) error {
 	if err != nil || d.Workflows != nil {
 		return err
 	}
-	plan, err := prepare(ctx, b, d)
+	plan, err := s.prepare(ctx, b, d)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *Service) createEnvironment(ctx context.Context, job engine.Job) error {
 	})
 }
 
-func prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment) (*preparedPlan, error) {
+func (s *Service) prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment) (*preparedPlan, error) {
 	var plan dsl.Plan
 	if err := json.Unmarshal(b.Plan, &plan); err != nil {
 		return nil, fmt.Errorf("read the plan of blueprint %s: %w", b.ID, err)
@@ -116,7 +116,7 @@ func prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment) (*pre
 		return nil, fmt.Errorf("read the inputs of deployment %s: %w", d.ID, err)
 	}
 	ready, err := dsl.Prepare(ctx, &plan, dsl.PrepareInput{
-		Inputs: inputs, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation, NewID: newInstanceID,
+		Secrets: s.secretsOf(d), Inputs: inputs, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation, NewID: newInstanceID,
 	})
 	if err != nil {
 		return nil, creationFault(err)

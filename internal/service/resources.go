@@ -45,7 +45,7 @@ func (s *Service) mayRead(ctx context.Context, a *Actor, key string) error {
 	tenant := model.TenantName(parts[1])
 	switch parts[0] {
 	case "blueprints", "uploaded-blueprints":
-		if auth.Allows(a.User, tenant, "file_server_auth") {
+		if a.Allows(tenant, "file_server_auth") {
 			return nil
 		}
 		global := false
@@ -61,7 +61,7 @@ func (s *Service) mayRead(ctx context.Context, a *Actor, key string) error {
 			return err
 		}
 	case "deployments", "tenant-resources":
-		if auth.Allows(a.User, tenant, "file_server_auth") {
+		if a.Allows(tenant, "file_server_auth") {
 			return nil
 		}
 	default:
