@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/reifyhq/reify/internal/auth"
 	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"

@@ -67,6 +67,7 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
+	l.IsPlain = true
 	q.Limit, q.Offset = l.Query.Limit, l.Query.Offset
 	page, err := a.svc.Events(r.Context(), actor, q, l.AllTenants)
 	if err != nil {

@@ -59,21 +59,6 @@ func (a *API) status(w http.ResponseWriter, _ *http.Request, actor *service.Acto
 	return nil
 }
 
-func (a *API) self(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
-	if err := actor.Require("user_get_self"); err != nil {
-		return err
-	}
-	u := actor.User
-	api.WriteJSON(w, http.StatusOK, api.Record{
-		{Name: "username", Value: u.Name}, {Name: "tenants", Value: len(u.TenantRoles)}, {Name: "tenant_roles", Value: nil},
-		{Name: "groups", Value: 0}, {Name: "role", Value: u.Role}, {Name: "group_system_roles", Value: map[string]any{}},
-		{Name: "active", Value: u.Active}, {Name: "created_at", Value: api.Instant(u.CreatedAt)},
-		{Name: "first_login_at", Value: api.Instant(u.FirstLoginAt)}, {Name: "last_login_at", Value: api.Instant(u.LastLoginAt)},
-		{Name: "is_locked", Value: false}, {Name: "show_getting_started", Value: u.ShowGettingStarted}, {Name: "password_hash", Value: nil},
-	})
-	return nil
-}
-
 // listPlugins answers the envelope of a manager without uploaded plugins: built-in ones are never listed.
 func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.RequireTenant("plugin_list"); err != nil {

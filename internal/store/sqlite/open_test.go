@@ -1,14 +1,13 @@
 package sqlite
 
 import (
-	"fmt"
-	"strconv"
 	"bytes"
 	"context"
 	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
