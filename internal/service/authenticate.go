@@ -187,6 +187,7 @@ func (s *Service) noteLogin(ctx context.Context, u *model.User) error {
 		if err != nil {
 			return err
 		}
+		defer func() { *u = *fresh }()
 		fresh.FailedLogins = 0
 		fresh.LastLoginAt = now
 		if fresh.FirstLoginAt.IsZero() {

@@ -1,6 +1,7 @@
 package v31
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/reifyhq/reify/internal/api"
@@ -141,11 +142,8 @@ func (a *API) patchInstance(w http.ResponseWriter, r *http.Request, actor *servi
 		return err
 	}
 	if body["state"] != nil {
-		text, err := body.Text("state")
-		if err != nil {
-			return err
-		}
-		state := model.InstanceState(text)
+		// Compat: the original takes any value for a state and stores its text.
+		state := model.InstanceState(fmt.Sprint(body["state"]))
 		u.State = &state
 	}
 	for key, target := range map[string]**model.Document{
@@ -166,6 +164,18 @@ func (a *API) patchInstance(w http.ResponseWriter, r *http.Request, actor *servi
 	}
 	api.WriteJSON(w, http.StatusOK, instanceRecord(i))
 	return nil
+}
+
+// changeNode refuses to change or delete a node: only updates of deployments do, and they do it inside this manager.
+func (a *API) changeNode(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	permission := "node_update"
+	if r.Method == http.MethodDelete {
+		permission = "node_delete"
+	}
+	if err := actor.RequireTenant(permission); err != nil {
+		return err
+	}
+	return fault.New(fault.OnlyDeploymentUpdate, "Nodes are changed by updates of their deployment only")
 }
 
 func (a *API) evaluateFunctions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -191,6 +191,8 @@ func (a *API) coreRoutes() []route {
 		{method: "GET", path: "/operations/{id}", handler: a.getOperation},
 
 		{method: "GET", path: "/nodes", handler: a.listNodes},
+		{method: "PATCH", path: "/nodes/{deployment}/{id}", handler: a.changeNode},
+		{method: "DELETE", path: "/nodes/{deployment}/{id}", handler: a.changeNode},
 		{method: "GET", path: "/node-instances", handler: a.listInstances},
 		{method: "GET", path: "/node-instances/{id}", handler: a.getInstance},
 		{method: "PATCH", path: "/node-instances/{id}", handler: a.patchInstance},

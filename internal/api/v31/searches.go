@@ -249,7 +249,7 @@ func (a *API) listLabels(w http.ResponseWriter, r *http.Request, actor *service.
 }
 
 func (a *API) listWorkflows(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: append(slices.Clone(blankDeployment), blank("name", "parameters")...), Search: "id"})
+	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: append(slices.Clone(blankDeployment), blank("name", "plugin", "operation", "parameters", "is_cascading", "is_available", "availability_rules")...), Search: "id"})
 	if err != nil {
 		return err
 	}

@@ -72,8 +72,12 @@ func (a *API) getTenant(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
+	auditTenant(w, string(t.Name))
 	return a.writeTenant(w, r, actor, http.StatusOK, t)
 }
+
+// auditTenant says that a request was about another tenant than the one it was made in.
+func auditTenant(w http.ResponseWriter, name string) { w.Header().Set("X-Cloudify-Audit-Tenant", name) }
 
 func (a *API) createTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	t, err := a.people.CreateTenant(r.Context(), actor, model.TenantName(unescaped(r, "name")))
@@ -93,6 +97,9 @@ func (a *API) setMember(what, permission string, isNew, ends bool) api.Handler {
 		body, err := api.ReadJSON(w, r, false)
 		if err != nil {
 			return err
+		}
+		if name, _ := body.Text("tenant_name"); name != "" {
+			auditTenant(w, name)
 		}
 		keys := []string{what, "tenant_name", "role"}
 		if ends {

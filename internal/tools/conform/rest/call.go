@@ -144,7 +144,10 @@ func (c *caller) form(m *matcher, parts map[string]multipartPart) (io.Reader, st
 	}
 	// Texts come before files, as the client of the original sends them.
 	slices.SortFunc(names, func(a, b string) int {
-		return strings.Compare(parts[a].File+a, parts[b].File+b)
+		if (parts[a].File == "") != (parts[b].File == "") {
+			return len(parts[a].File) - len(parts[b].File)
+		}
+		return strings.Compare(a, b)
 	})
 	for _, name := range names {
 		p := parts[name]

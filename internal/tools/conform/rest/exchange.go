@@ -34,6 +34,8 @@ type exchange struct {
 	Suspect   bool `json:"suspect"`
 }
 
+func (x *exchange) id() string { return fmt.Sprintf("%s:%d", x.Scenario, x.Seq) }
+
 // requestBody is the body of a recorded request in one of its forms.
 type requestBody struct {
 	JSON      any                      `json:"json"`

@@ -112,7 +112,7 @@ func (m *matcher) object(path string, want, got map[string]any, unordered bool) 
 				m.differ(at, "want %s, got %s", short(want[key]), short(g))
 			}
 		default:
-			m.compare(at, want[key], g, unordered)
+			m.compare(at, want[key], g, unordered || key == "labels" || key == "workflows")
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(got)) {

@@ -25,6 +25,9 @@ const (
 
 // replay sends one line, as often as it polls, and compares the last answer.
 func (c *caller) replay(ctx context.Context, m *matcher, x *exchange) outcome {
+	if leftOut(x) {
+		return outcome{}
+	}
 	m.diffs, m.isEvents = nil, strings.HasSuffix(x.Request.Path, "/events")
 	a, err := c.send(ctx, m, x)
 	for end := time.Now().Add(pollLimit); err == nil && x.Poll != nil && !x.arrived(a) && time.Now().Before(end); {
@@ -97,7 +100,7 @@ func (m *matcher) judge(x *exchange, a *answer) outcome {
 	case !a.isJSON && (want.Body != nil || len(a.data) > 0):
 		m.differ("body", "want %s, got %s", short(want.Body), excerpt(a.data))
 	default:
-		m.compare("", want.Body, a.body, x.Unordered)
+		m.compare("", want.Body, a.body, x.Unordered || orderless[x.id()])
 	}
 	m.headers(x, a)
 	m.forgive(x)

@@ -109,7 +109,7 @@ func Replay(ctx context.Context, o Options, out io.Writer) (r Result, err error)
 
 // add counts the outcome of a line and prints it.
 func (r *Result) add(o Options, out io.Writer, x *exchange, f outcome) {
-	id := fmt.Sprintf("%s:%d", x.Scenario, x.Seq)
+	id := x.id()
 	if len(f.diffs) == 0 {
 		r.Passed++
 		if f.isError {
