@@ -217,7 +217,7 @@ func (a *API) deleteEvents(w http.ResponseWriter, r *http.Request, actor *servic
 	}
 	api.WriteJSON(w, http.StatusOK, map[string]any{
 		"items":    []int{n},
-		"metadata": map[string]any{"pagination": map[string]int{"total": 1, "size": 0, "offset": 0}},
+		"metadata": map[string]any{"pagination": map[string]int{"total": n}},
 	})
 	return nil
 }

@@ -19,7 +19,7 @@ func nodeRecord(v *service.NodeView) api.Record {
 		{Name: "planned_number_of_instances", Value: n.Planned}, {Name: "plugins_p", Value: nil}, {Name: "plugins", Value: n.Plugins},
 		{Name: "plugins_to_install_p", Value: nil}, {Name: "plugins_to_install", Value: n.PluginsToInstall}, {Name: "properties_p", Value: nil}, {Name: "properties", Value: object(n.Properties)},
 		{Name: "relationships_p", Value: nil}, {Name: "relationships", Value: n.Relationships}, {Name: "operations_p", Value: nil}, {Name: "operations", Value: n.Operations}, {Name: "type", Value: n.Type},
-		{Name: "type_hierarchy", Value: n.TypeHierarchy}, {Name: "drifted_instances", Value: v.Drifted},
+		{Name: "type_hierarchy_p", Value: nil}, {Name: "type_hierarchy", Value: n.TypeHierarchy}, {Name: "drifted_instances", Value: v.Drifted},
 		{Name: "unavailable_instances", Value: v.Unhealthy}, {Name: "actual_number_of_instances", Value: v.Actual},
 		{Name: "deployment_id", Value: n.Deployment}, {Name: "blueprint_id", Value: v.Blueprint},
 		{Name: "deployment_display_name", Value: v.DeploymentDisplay},

@@ -143,6 +143,8 @@ func (a *API) systemRoutes() []route {
 		{method: "GET", path: "/license", handler: require("license_list", noLicense)},
 		{method: "GET", path: "/license-check", handler: a.licenseCheck},
 		{method: "GET", path: "/snapshot-status", handler: a.snapshotStatus, open: true},
+		{method: "GET", path: "/snapshots", handler: noItems("snapshot_list", blankSnapshot)},
+		{method: "GET", path: "/log-bundles", handler: noItems("log_bundle_list", blankSnapshot)},
 		{method: "GET", path: "/managers", handler: oneItem("manager_get", a.managerRecord)},
 		{method: "GET", path: "/brokers", handler: oneItem("broker_get", a.brokerRecord)},
 		{method: "GET", path: "/db-nodes", handler: oneItem("db_nodes_get", a.databaseRecord)},

@@ -189,8 +189,8 @@ func (a *API) summarized(kind service.Kind, item string, blank api.Record) api.H
 		}
 		items := summaryRecords(counts, target, sub, item)
 		l.IsPlain = true
-		total := len(items)
-		return l.Write(w, cut(items, l.Query), total)
+		// Compat: the original counts the combinations of both fields, not the items.
+		return l.Write(w, cut(items, l.Query), len(counts))
 	}
 }
 

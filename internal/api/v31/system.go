@@ -71,6 +71,23 @@ func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service
 	return l.Write(w, nil, 0)
 }
 
+// noItems makes the list handler of a resource of which this manager keeps none yet.
+func noItems(permission string, blank api.Record) api.Handler {
+	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+		if err := actor.RequireTenant(permission); err != nil {
+			return err
+		}
+		l, err := api.ParseList(r, api.ListSpec{Blank: blank, Search: "id"})
+		if err != nil {
+			return err
+		}
+		return l.Write(w, nil, 0)
+	}
+}
+
+var blankSnapshot = blank("created_at", "id", "visibility", "status", "error", "tenant_name", "created_by", "resource_availability",
+	"private_resource")
+
 var blankPlugin = blank("id", "visibility", "archive_name", "distribution", "distribution_release", "distribution_version",
 	"excluded_wheels", "package_name", "package_source", "package_version", "supported_platform", "supported_py_versions",
 	"uploaded_at", "wheels", "title", "blueprint_labels", "labels", "resource_tags", "installation_state", "yaml_files_paths",
