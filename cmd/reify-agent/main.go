@@ -18,7 +18,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/agent"
 	"github.com/reifyhq/reify/internal/agent/remote"
-	"github.com/reifyhq/reify/internal/bus/natsbus"
+	"github.com/reifyhq/reify/internal/bus/natsbus/natsconn"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/model"
@@ -124,7 +124,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	b, err := natsbus.Open(ctx, natsbus.Options{URL: s.bus, Log: log})
+	b, err := natsconn.Open(ctx, natsconn.Options{URL: s.bus, Log: log})
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func (w *world) send(t *testing.T, id, body string) {
 // result waits for the end of the task.
 func (w *world) result(t *testing.T) string {
 	t.Helper()
-	for deadline := time.After(20 * time.Second); ; {
+	for deadline := time.After(time.Minute); ; {
 		select {
 		case report := <-w.reports:
 			if report.Kind == operation.ReportFinished {
@@ -268,7 +268,7 @@ echo $$ > ` + pidFile + `.new; mv ` + pidFile + `.new ` + pidFile + `; exec >/de
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not come true", what)

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/clock"
@@ -124,7 +125,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
-	for _, part := range []func(context.Context) error{a.watchCancels, a.servePings, a.receive} {
+	for _, part := range []func(context.Context) error{a.watchCancels, a.servePings, a.receive, a.relieve} {
 		parts.Go(func() {
 			if err := part(ctx); err != nil {
 				cancel(err)
@@ -181,17 +182,26 @@ func (a *Agent) endLeftovers() {
 type registry struct {
 	mu       sync.Mutex
 	attempts map[string]*attempt
+	// latest is when the last attempt began.
+	latest time.Time
 }
 
-// begin adds an attempt and reports false when it is running already.
-func (r *registry) begin(t *attempt) bool {
+// begin adds an attempt that starts now and reports false when it is running already.
+func (r *registry) begin(t *attempt, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.attempts[t.id] != nil {
 		return false
 	}
-	r.attempts[t.id] = t
+	r.attempts[t.id], r.latest = t, now
 	return true
+}
+
+// stuck reports whether all slots are taken and nothing began after since.
+func (r *registry) stuck(slots int, since time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.attempts) >= slots && !r.latest.After(since)
 }
 
 func (r *registry) end(t *attempt) {

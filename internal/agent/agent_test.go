@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,7 +14,9 @@ import (
 	"time"
 
 	"github.com/reifyhq/reify/internal/agent"
+	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
+	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
@@ -368,6 +371,36 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestRelief runs operations of which each waits for the next, with one slot.
+func TestRelief(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	c := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	r.options.Slots, r.options.Clock = 1, c
+	r.start(t)
+	dir := t.TempDir()
+	for i := range 3 {
+		r.send(t, message(fmt.Sprint("t", i), fmt.Sprintf("until [ -e %s/%d ]; do sleep 0.02; done; touch %s/%d", dir, i+1, dir, i)), 0)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "3"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := 0
+	waitFor(t, "the end of all three", func() bool {
+		if r.attempts() > ended {
+			c.Advance(30 * time.Second)
+		}
+		select {
+		case report := <-r.reports:
+			if report.Kind == operation.ReportFinished {
+				ended++
+			}
+		default:
+		}
+		return ended == 3
+	})
+}
+
 // TestManyScripts would see "text file busy" if a script could be forked away while another is being written.
 func TestManyScripts(t *testing.T) {
 	t.Parallel()
@@ -408,23 +441,30 @@ func TestOverNATS(t *testing.T) {
 	}
 }
 
+// narrow is a bus that takes no large messages.
+type narrow struct{ bus.Bus }
+
+func (n narrow) Send(ctx context.Context, queue, id string, data []byte) error {
+	if len(data) > 600<<10 {
+		return errors.New("maximum payload exceeded")
+	}
+	return n.Bus.Send(ctx, queue, id, data)
+}
+
 // TestResultTooLarge proves that an operation with a result that no broker takes fails instead of being sent for ever.
 func TestResultTooLarge(t *testing.T) {
 	t.Parallel()
-	b, err := natsbus.Open(t.Context(), natsbus.Options{StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
+	r := newRig(t, narrow{newMembus()})
+	r.options.Find = func(m *operation.Message) (agent.Function, bool) {
+		return agent.Function{Run: func(context.Context, *agent.Operation) operation.Result {
+			return operation.Result{Value: json.RawMessage(`"` + strings.Repeat("x", 700000) + `"`)}
+		}}, m.Context.TaskName == "large"
 	}
-	t.Cleanup(b.Close)
-	r := newRig(t, b)
 	r.start(t)
-	r.send(t, message("t1", `head -c 9000000 /dev/zero | tr '\0' x > "$TMPDIR/big"
-python3 - "$TMPDIR/big" <<'EOS'
-import json, os, sys, urllib.request
-body = json.dumps({'args': ['returns', open(sys.argv[1]).read()]}).encode()
-urllib.request.urlopen(os.environ['CTX_SOCKET_URL'], body).read()
-EOS`), 0)
-	if got := value(r.finished(t, "t1")); !strings.HasPrefix(got, "error: The result of 9000") {
+	m := message("t1", "")
+	m.Context.TaskName = "large"
+	r.send(t, m, 0)
+	if got := value(r.finished(t, "t1")); !strings.HasPrefix(got, "error: The result of 700") {
 		t.Errorf("got %.100s", got)
 	}
 }
@@ -454,7 +494,23 @@ func BenchmarkNoop(b *testing.B) {
 
 func BenchmarkScript(b *testing.B) {
 	body := "ctx instance runtime-properties x 1; ctx node name >/dev/null; ctx logger info hello"
+	b.Run("no ctx call", func(b *testing.B) { benchmark(b, newRig(b, newMembus()), "script", "exit 0") })
 	b.Run("three ctx calls", func(b *testing.B) { benchmark(b, newRig(b, newMembus()), "script", body) })
+}
+
+func BenchmarkPython(b *testing.B) {
+	r := newRig(b, newMembus())
+	defer r.start(b)()
+	n := 0
+	for b.Loop() {
+		n++
+		m := message(fmt.Sprint("t", n), "")
+		m.Kwargs["script_source"] = "#!/usr/bin/env python3\nfrom cloudify import ctx\nctx.instance.runtime_properties['x'] = 1\nctx.logger.info('hello')"
+		r.send(b, m, 0)
+		if res := r.finished(b, m.ID); res.Err != nil {
+			b.Fatal(res.Err)
+		}
+	}
 }
 
 func benchmark(b *testing.B, r *rig, kind, body string) {

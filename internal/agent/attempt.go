@@ -49,7 +49,7 @@ func (a *Agent) handle(ctx context.Context, m bus.Message) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t.cancel = cancel
-	if !a.running.begin(t) {
+	if !a.running.begin(t, a.o.Clock.Now()) {
 		return errRunning
 	}
 	defer a.running.end(t)

@@ -16,9 +16,12 @@ const (
 	flushEvery = 100 * time.Millisecond
 	flushItems = 200
 	// maxWaiting is how many records wait for the manager before the operation has to.
-	maxWaiting   = 10 * flushItems
-	postAttempts = 3
+	maxWaiting = 10 * flushItems
+	// postAttempts bounds the attempts to post a batch, postPause is the pause after the first; pauses double up to
+	// longestPause. Together they outlast the restart of a manager.
+	postAttempts = 15
 	postPause    = 500 * time.Millisecond
+	longestPause = 5 * time.Second
 )
 
 // logs brings the records of one operation to the manager in order, in batches. add may be called from many goroutines
@@ -30,6 +33,9 @@ type logs struct {
 	post  func(context.Context, script.Batch) error
 	frame script.Batch
 
+	// lost is set when records were given up: from then on a batch is tried once, so that an operation is not held up
+	// again and again.
+	lost    bool
 	records chan script.Record
 	stop    chan struct{}
 	done    sync.WaitGroup
@@ -110,22 +116,33 @@ func (l *logs) send(records []script.Record) {
 		}
 	}
 	var err error
-	for try := range postAttempts {
-		if try > 0 && !l.pause() {
-			break
-		}
+	delay := postPause
+	for range postAttempts {
 		if err = l.post(l.ctx, batch); err == nil {
+			l.lost = false
 			return
 		}
-		if fault.Is(err, fault.Unauthorized) {
+		if l.lost || refused(err) || !l.pause(delay) {
 			break
 		}
+		delay = min(2*delay, longestPause)
 	}
+	l.lost = true
 	l.log.Error("lost log records", "execution", batch.ExecutionID, "records", len(records), "error", err)
 }
 
-func (l *logs) pause() bool {
-	timer := l.clock.NewTimer(postPause)
+// refused reports whether the manager said no, which it would say again.
+func refused(err error) bool {
+	switch code := fault.CodeOf(err); code {
+	case fault.Internal, fault.Storage:
+		return false
+	default:
+		return true
+	}
+}
+
+func (l *logs) pause(d time.Duration) bool {
+	timer := l.clock.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C():

@@ -200,6 +200,21 @@ func (a *app) secret(value string) (string, error) {
 	return strings.TrimSuffix(line, "\r"), nil
 }
 
+// askPassword asks for a password without showing it. Where nobody can be asked it returns an empty one.
+func (a *app) askPassword(username string) (string, error) {
+	f, ok := a.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", nil
+	}
+	fmt.Fprintf(a.Stderr, "Password of %s: ", table.Clean(username))
+	password, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(a.Stderr)
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	return string(password), nil
+}
+
 // until calls ready, often at first and once a second later, until it returns true or an error.
 func (a *app) until(ctx context.Context, ready func() (bool, error)) error {
 	delay := 50 * time.Millisecond

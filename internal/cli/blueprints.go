@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/cli/pack"
 	"github.com/reifyhq/reify/internal/cli/table"
+	"github.com/reifyhq/reify/internal/cli/validate"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -21,15 +23,12 @@ import (
 const defaultMainFile = "blueprint.yaml"
 
 func (a *app) blueprintsCommand() *cobra.Command {
-	cmd := noun("blueprints", "Application models on the manager", []string{"blueprint", "bl"},
+	return noun("blueprints", "Application models on the manager", []string{"blueprint", "bl"},
 		a.blueprintsUpload(), a.blueprintsList(),
 		verb("get BLUEPRINT_ID", "Show a blueprint", 1, 1, a.call(a.blueprintGet)),
 		verb("inputs BLUEPRINT_ID", "List the inputs that a blueprint takes", 1, 1, a.call(a.blueprintInputs)),
-		a.blueprintsDelete(), a.blueprintsDownload(), a.blueprintsPackage(), a.labelsCommand(blueprintLabels{}))
-	if a.Validate != nil {
-		cmd.AddCommand(a.blueprintsValidate())
-	}
-	return cmd
+		a.blueprintsDelete(), a.blueprintsDownload(), a.blueprintsPackage(), a.blueprintsValidate(),
+		a.labelsCommand(blueprintLabels{}))
 }
 
 // uploadFlags are the options of everything that uploads a blueprint.
@@ -73,8 +72,9 @@ type source struct {
 	archive  string
 	mainFile string
 	name     string
-	// isTemporary says that the archive was made for this upload.
+	// isTemporary says that the archive was made for this upload, of the directory of the blueprint file local.
 	isTemporary bool
+	local       string
 }
 
 func (s source) close() {
@@ -123,7 +123,7 @@ func (a *app) packed(dir string, s source, u uploadFlags) (source, error) {
 	if err != nil {
 		return s, err
 	}
-	s.archive, s.name, s.isTemporary = f.Name(), filepath.Base(abs), true
+	s.archive, s.name, s.isTemporary, s.local = f.Name(), filepath.Base(abs), true, filepath.Join(dir, s.mainFile)
 	_, err = pack.Directory(dir, f, pack.Options{Everything: u.everything})
 	if err := errors.Join(err, f.Close()); err != nil {
 		s.close()
@@ -181,10 +181,13 @@ func (a *app) upload(ctx context.Context, c *client.Client, path string, u uploa
 	if err != nil || u.isAsync {
 		return b, err
 	}
-	return a.awaitParsed(ctx, c, b.ID)
+	return a.awaitParsed(ctx, c, b.ID, s.local)
 }
 
-func (a *app) awaitParsed(ctx context.Context, c *client.Client, id model.BlueprintID) (client.Blueprint, error) {
+// awaitParsed waits until the manager has parsed a blueprint; local is the file on this machine, when there is one.
+func (a *app) awaitParsed(
+	ctx context.Context, c *client.Client, id model.BlueprintID, local string,
+) (client.Blueprint, error) {
 	var b client.Blueprint
 	err := a.until(ctx, func() (bool, error) {
 		var err error
@@ -195,8 +198,11 @@ func (a *app) awaitParsed(ctx context.Context, c *client.Client, id model.Bluepr
 		return b, err
 	}
 	if b.State.Failed() {
-		return b, hint(fmt.Errorf("the manager refused blueprint %s (%s): %s", id, b.State, b.Error),
-			"Correct it and upload it again under the same id.")
+		err := fmt.Errorf("the manager refused blueprint %s (%s): %s", id, b.State, b.Error)
+		if local != "" {
+			return b, hint(err, "reify blueprints validate %s explains it. Correct it and upload it again under the same id.", local)
+		}
+		return b, hint(err, "Correct it and upload it again under the same id.")
 	}
 	return b, nil
 }
@@ -351,21 +357,33 @@ func (a *app) blueprintsValidate() *cobra.Command {
 	var isSARIF bool
 	cmd := verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
 		func(ctx context.Context, args []string) error {
-			v := Validation{Paths: args, Format: "text", Colour: a.colour()}
+			format := validate.Text
 			switch {
 			case isSARIF:
-				v.Format = "sarif"
+				format = validate.SARIF
 			case a.json:
-				v.Format = "json"
+				format = validate.JSON
 			}
-			problems, err := a.Validate(ctx, v, a.Stdout)
+			v := validate.Validator{HTTP: &http.Client{}, Clock: a.Clock}
+			defer v.HTTP.CloseIdleConnections()
+			found, err := v.Check(ctx, args)
+			if errors.Is(err, validate.ErrNoBlueprint) {
+				return &usageError{text: err.Error()}
+			}
 			if err != nil {
 				return err
 			}
-			if problems > 0 {
-				return fmt.Errorf("%d problems found", problems)
+			if err := found.Write(a.Stdout, format); err != nil {
+				return err
 			}
-			a.say("No problems found")
+			switch n := found.Count(); {
+			case n == 1:
+				return errors.New("1 problem found")
+			case n > 1:
+				return fmt.Errorf("%d problems found", n)
+			case !isSARIF:
+				a.say("No problems found")
+			}
 			return nil
 		})
 	cmd.Flags().BoolVar(&isSARIF, "sarif", false, "print the findings as SARIF, for editors and code review")

@@ -136,7 +136,7 @@ var advices = map[fault.Code]string{
 	fault.UnavailableWorkflow:      "reify node-instances list -d DEPLOYMENT shows the states that do not allow it.",
 	fault.IllegalExecutionParameters: "reify workflows get WORKFLOW -d DEPLOYMENT shows the parameters; " +
 		"--allow-custom-parameters sends others, too.",
-	fault.DependentExists:       "Uninstall first (reify uninstall DEPLOYMENT), or force it with -f.",
+	fault.DependentExists:       "Uninstall first (reify uninstall DEPLOYMENT), wait for what is running, or force it with -f.",
 	fault.BlueprintInUse:        "Delete what uses it first, or force it with -f.",
 	fault.EnvironmentInProgress: "The deployment is still being created; try again in a moment.",
 	fault.EnvironmentPending:    "The deployment is still being created; try again in a moment.",

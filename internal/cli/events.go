@@ -17,17 +17,18 @@ func (a *app) eventsCommand() *cobra.Command {
 
 // eventFlags are the filters of events.
 type eventFlags struct {
-	group, deployment, blueprint, node, instance, operation string
-	types, levels, messages                                 []string
-	from, to                                                string
-	before                                                  time.Duration
-	noLogs, includeLogs, tail                               bool
-	offset, size                                            int
-	timeout                                                 seconds
+	execution, group, deployment, blueprint, node, instance, operation string
+	types, levels, messages                                            []string
+	from, to                                                           string
+	before                                                             time.Duration
+	noLogs, includeLogs, tail                                          bool
+	offset, size                                                       int
+	timeout                                                            seconds
 }
 
 func (e *eventFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.StringVarP(&e.execution, "execution-id", "e", "", "those of this execution, instead of the argument")
 	f.StringVarP(&e.group, "execution-group-id", "g", "", "those of this execution group")
 	f.StringVarP(&e.deployment, "deployment-id", "d", "", "those of this deployment")
 	f.StringVarP(&e.blueprint, "blueprint-id", "b", "", "those of this blueprint")
@@ -53,12 +54,15 @@ func (a *app) eventQuery(e *eventFlags, args []string) (client.EventQuery, error
 		Kinds: []model.EventKind{model.KindEvent, model.KindLog}, Group: e.group,
 		Deployment: model.DeploymentID(e.deployment), Blueprint: model.BlueprintID(e.blueprint), Node: model.NodeID(e.node),
 		Instance: model.InstanceID(e.instance), Operation: e.operation, EventTypes: e.types, Levels: e.levels,
-		Messages: e.messages, From: e.from, To: e.to,
+		Messages: e.messages, From: e.from, To: e.to, Execution: model.ExecutionID(e.execution),
 	}
 	if e.noLogs || !e.includeLogs {
 		q.Kinds = q.Kinds[:1]
 	}
 	if len(args) > 0 {
+		if e.execution != "" {
+			return q, usagef("EXECUTION_ID and -e exclude each other")
+		}
 		q.Execution = model.ExecutionID(args[0])
 	}
 	if e.before > 0 {

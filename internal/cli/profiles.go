@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -31,7 +32,7 @@ type profileFlags struct {
 func (f *profileFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.username, "manager-username", "u", "", "user name")
-	flags.StringVarP(&f.password, "manager-password", "p", "", "password; - reads it from standard input")
+	flags.StringVarP(&f.password, "manager-password", "p", "", "password; - reads it from standard input (default: ask for it)")
 	flags.StringVarP(&f.token, "manager-token", "k", "", "API token, instead of user name and password; - reads it from standard input")
 	flags.StringVarP(&f.certificate, "rest-certificate", "c", "", "PEM file with the authorities to trust for https")
 	flags.BoolVar(&f.skipCheck, "skip-credentials-validation", false, "do not ask the manager whether the credentials are right")
@@ -49,6 +50,11 @@ func (a *app) apply(p profile.Profile, f profileFlags) (profile.Profile, error) 
 	}
 	if token != "" && (f.username != "" || password != "") {
 		return p, usagef("a token and a user name exclude each other")
+	}
+	if f.username != "" && password == "" {
+		if password, err = a.askPassword(f.username); err != nil {
+			return p, err
+		}
 	}
 	if f.certificate != "" {
 		if p.Certificate, err = filepath.Abs(f.certificate); err != nil {
@@ -77,6 +83,9 @@ func (a *app) check(ctx context.Context, p profile.Profile) error {
 		return err
 	}
 	defer c.Close()
+	if u, err := url.Parse(p.URL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		fmt.Fprintf(a.Stderr, "Warning: %s is not encrypted; everybody on the way can read the credentials.\n", p.URL)
+	}
 	_, err = c.GetStatus(ctx)
 	return err
 }
@@ -128,7 +137,7 @@ func (a *app) profilesUse() *cobra.Command {
 	cmd.Flags().StringVar(&name, "profile-name", "", "name of the profile (default: the host name)")
 	cmd.Flags().StringVar(&ssl, "ssl", "", "on or off: whether an address without scheme means https")
 	cmd.Flags().IntVar(&port, "rest-port", 0, "port of an address without one")
-	cmd.Example = "  reify profiles use http://127.0.0.1:8080 -u admin -p -"
+	cmd.Example = "  reify profiles use http://127.0.0.1:53333 -u admin -p - < reify-data/admin-password"
 	return cmd
 }
 
@@ -144,8 +153,7 @@ func managerURL(text, ssl string, port int) (*url.URL, error) {
 	}
 	if u.Scheme == "" {
 		u.Scheme = "https"
-		isLocal := u.Hostname() == "localhost" || u.Hostname() == "::1" || strings.HasPrefix(u.Hostname(), "127.")
-		if ssl == "off" || ssl == "" && isLocal {
+		if ssl == "off" || ssl == "" && isLoopback(u.Hostname()) {
 			u.Scheme = "http"
 		}
 	}
@@ -159,6 +167,11 @@ func managerURL(text, ssl string, port int) (*url.URL, error) {
 		u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
 	}
 	return u, nil
+}
+
+// isLoopback reports whether a host name leads to this machine.
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 func (a *app) profilesList(context.Context, []string) error {

@@ -30,14 +30,6 @@ import (
 // Program runs something that is not a client, such as the server.
 type Program func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
-// Validation asks for a check of blueprints on this machine.
-type Validation struct {
-	Paths []string
-	// Format is text, json or sarif.
-	Format string
-	Colour bool
-}
-
 // Options wire the command line to its surroundings.
 type Options struct {
 	Stdin          io.Reader
@@ -49,9 +41,6 @@ type Options struct {
 	Version string
 	// Server runs the manager and ConfigShow prints its configuration; nil leaves the command out.
 	Server, ConfigShow Program
-	// Validate checks blueprints, writes its findings to stdout and returns how many problems there are; nil leaves
-	// blueprints validate out.
-	Validate func(ctx context.Context, v Validation, stdout io.Writer) (problems int, err error)
 }
 
 // CLI is the command line.

@@ -101,8 +101,8 @@ func missingParent(kind, parent, child string, all *node) *diag.Error {
 	return e
 }
 
-// dataCycle records the loop that a data type is in, once.
-func (p *parser) dataCycle(name string) bool {
+// dataLoops records a loop of data types.
+func (p *parser) dataLoops() {
 	types := p.root.Get("data_types")
 	next := func(t string) []string {
 		n := types.Get(t)
@@ -120,12 +120,9 @@ func (p *parser) dataCycle(name string) bool {
 		}
 		return out
 	}
-	loop := findLoop(name, next)
-	if loop == nil {
-		return false
+	if loop := anyLoop(types, next); loop != nil {
+		p.circular(p.dataLoop(loop, types), types)
 	}
-	p.circular(p.dataLoop(loop, types), types)
-	return true
 }
 
 // dataLoop names the elements of a loop of data types as the reference does:

@@ -73,6 +73,9 @@ func scanNode(n *plan.Node, f visit) error {
 		}
 	}
 	for name, op := range n.Operations.All() {
+		if op.Inputs.Len() == 0 {
+			continue
+		}
 		at.Path = "nodes." + n.Name + ".operations." + name + ".inputs"
 		if err := f(op.Inputs, at); err != nil {
 			return err
@@ -82,6 +85,9 @@ func scanNode(n *plan.Node, f visit) error {
 		site := fn.Site{Where: fn.InRelationship, Node: n.Name, Peer: r.TargetID}
 		for _, ops := range []*value.Ordered[*plan.Operation]{r.SourceOperations, r.TargetOperations} {
 			for name, op := range ops.All() {
+				if op.Inputs.Len() == 0 {
+					continue
+				}
 				site.Path = "nodes." + n.Name + "." + r.Type + "." + name + ".inputs"
 				if err := f(op.Inputs, site); err != nil {
 					return err

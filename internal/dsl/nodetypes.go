@@ -43,11 +43,8 @@ func (p *parser) derivedLoops(section string) {
 		}
 		return nil
 	}
-	for _, q := range pairsOf(types) {
-		if loop := findLoop(q.Key.Text(), next); loop != nil {
-			p.circular(loop, types)
-			return
-		}
+	if loop := anyLoop(types, next); loop != nil {
+		p.circular(loop, types)
 	}
 }
 

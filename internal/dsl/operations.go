@@ -2,7 +2,6 @@ package dsl
 
 import (
 	"fmt"
-	"net/url"
 	"sort"
 	"strings"
 
@@ -98,7 +97,7 @@ func (p *parser) scriptExists(name string) bool {
 	}
 	found := false
 	for _, base := range p.scriptBases() {
-		if p.src.Exists(p.ctx, base+(&url.URL{Path: name}).EscapedPath()) {
+		if p.src.Exists(p.ctx, base+imports.EscapePath(name)) {
 			found = true
 			break
 		}
@@ -168,6 +167,9 @@ func (p *parser) operation(name string, op iface.Op, unknown func() *diag.Error)
 // its short name, unless several interfaces have it, and its full name.
 // written is where the template has the interfaces, for diagnostics.
 func (p *parser) operations(ifaces *value.Map, describe string, code int, written *node) (*value.Ordered[*plan.Operation], *diag.Error) {
+	if all, ok := p.resolvedAll[ifaces]; ok {
+		return all, nil
+	}
 	out := &value.Ordered[*plan.Operation]{}
 	uses := map[string]int{}
 	for _, x := range ifaces.All() {
@@ -196,6 +198,7 @@ func (p *parser) operations(ifaces *value.Map, describe string, code int, writte
 			out.Set(name+"."+op, o)
 		}
 	}
+	p.resolvedAll[ifaces] = out
 	return out, nil
 }
 

@@ -17,7 +17,8 @@ func Parse(ctx context.Context, in Input, src Source) (*Plan, diag.List) {
 	if e != nil {
 		return nil, diag.List{e}
 	}
-	p := &parser{ctx: ctx, in: in, src: src, root: root, exists: map[string]bool{}, resolved: map[*value.Map]*plan.Operation{}}
+	p := &parser{ctx: ctx, in: in, src: src, root: root, exists: map[string]bool{}, resolved: map[*value.Map]*plan.Operation{},
+		resolvedAll: map[*value.Map]*value.Ordered[*plan.Operation]{}}
 	p.mainFile()
 	if len(p.errs) > 0 {
 		return nil, p.errs
@@ -94,12 +95,7 @@ func (p *parser) loops() bool {
 	p.derivedLoops("node_types")
 	p.derivedLoops("relationships")
 	p.nodeLoops()
-	p.dataBusy = map[string]bool{}
-	for _, q := range pairsOf(p.root.Get("data_types")) {
-		if p.dataCycle(q.Key.Text()) {
-			break
-		}
-	}
+	p.dataLoops()
 	for _, e := range p.errs {
 		if e.Code == 100 && e.Class == diag.Logic {
 			return true

@@ -39,8 +39,9 @@ type parser struct {
 	namespaces    *yamltree.Node
 	exists        map[string]bool
 	// merged and resolved are shared by all templates of a type.
-	merged   iface.Cache
-	resolved map[*value.Map]*plan.Operation
+	merged      iface.Cache
+	resolved    map[*value.Map]*plan.Operation
+	resolvedAll map[*value.Map]*value.Ordered[*plan.Operation]
 }
 
 // place is where an element stands.
@@ -50,7 +51,41 @@ type place = yamltree.Place
 type node = yamltree.Node
 
 // fail records an error of the element at a place.
-func (p *parser) fail(at place, e *diag.Error) { p.errs = append(p.errs, at.Locate(e)) }
+func (p *parser) fail(at place, e *diag.Error) {
+	e = at.Locate(e)
+	if e.Diag.Range.Start.Line == 0 {
+		yamltree.Aim(e, p.nearest(at.Path))
+	}
+	p.errs = append(p.errs, e)
+}
+
+// nearest gives the key of the innermost element on a path that is in the
+// file, for elements that are missing.
+func (p *parser) nearest(path string) *node {
+	var at *node
+	n := p.root
+	for path != "" {
+		best := -1
+		for i, q := range pairsOf(n) {
+			k := q.Key.Text()
+			if k != "" && (path == k || strings.HasPrefix(path, k+".")) && (best < 0 || len(k) > len(n.Pairs[best].Key.Text())) {
+				best = i
+			}
+		}
+		if best < 0 {
+			i, rest := 0, ""
+			if _, err := fmt.Sscanf(path, "%d.%s", &i, &rest); err != nil || n == nil || i < 0 || i >= len(n.Items) {
+				return at
+			}
+			at, n, path = n.Items[i], n.Items[i], rest
+			continue
+		}
+		q := n.Pairs[best]
+		at, n = q.Key, q.Value
+		path = strings.TrimPrefix(strings.TrimPrefix(path, q.Key.Text()), ".")
+	}
+	return at
+}
 
 // failed tells whether an error was recorded since a mark.
 func (p *parser) failed(mark int) bool { return len(p.errs) > mark }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -28,10 +29,9 @@ func Prepare(ctx context.Context, p *Plan, in PrepareInput) (*DeploymentPlan, er
 	if err != nil {
 		return nil, err
 	}
-	declared := out.Inputs
 	out.Inputs = inputs
 	if !in.RuntimeOnlyEvaluation {
-		if err := evaluateHybrid(&out.Plan, declared, inputs); err != nil {
+		if err := evaluateHybrid(ctx, &out.Plan, inputs); err != nil {
 			return nil, err
 		}
 	}
@@ -198,16 +198,31 @@ func encodable(v any) bool {
 	return true
 }
 
+// numeral takes spaces around and underscores between digits out of a text.
+func numeral(s string) (string, bool) {
+	t := strings.TrimSpace(s)
+	digit := func(i int) bool { return i >= 0 && i < len(t) && t[i] >= '0' && t[i] <= '9' }
+	for i := range len(t) {
+		if t[i] == '_' && (!digit(i-1) || !digit(i+1)) {
+			return "", false
+		}
+	}
+	return strings.ReplaceAll(t, "_", ""), true
+}
+
 // cast turns text into a declared type where that is possible, section 12.
 func cast(s, typ string) any {
-	t := strings.TrimSpace(s)
+	t, ok := numeral(s)
+	if !ok && typ != "boolean" {
+		return s
+	}
 	switch typ {
 	case "integer":
-		if b, ok := new(big.Int).SetString(strings.ReplaceAll(t, "_", ""), 10); ok && !strings.Contains(t, "__") {
+		if b, ok := new(big.Int).SetString(t, 10); ok {
 			return value.BigInt(b)
 		}
 	case "float":
-		if f, err := strconv.ParseFloat(strings.ReplaceAll(t, "_", ""), 64); err == nil && !strings.ContainsAny(t, "xXpP") {
+		if f, err := strconv.ParseFloat(t, 64); (err == nil || math.IsInf(f, 0)) && !strings.ContainsAny(t, "xXpP") {
 			return f
 		}
 	case "boolean":
@@ -222,14 +237,14 @@ func cast(s, typ string) any {
 }
 
 // evaluateHybrid replaces the functions which need nothing from the run.
-func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
+func evaluateHybrid(ctx context.Context, p *Plan, inputs *value.Map) error {
 	v := view(p)
 	v.HasInput, v.InputNames = inputs.Has, inputs.Keys
 	err := scanPlan(p, func(m *value.Map, at fn.Site) error {
 		for k, x := range m.All() {
 			site := at
 			site.Path = at.Path + "." + k
-			r, err := fn.Hybrid(x, site, v, inputs)
+			r, err := fn.Hybrid(ctx, x, site, v, inputs)
 			if err != nil {
 				return err
 			}
@@ -253,15 +268,18 @@ func evaluateHybrid(p *Plan, _, inputs *value.Map) error {
 // evaluatedInterfaces puts evaluated inputs of operations into the raw form of
 // interfaces too. Compat: the reference holds them only once.
 func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation]) *value.Map {
-	out := ifaces.Clone()
+	out := ifaces
 	for name, x := range ifaces.All() {
 		raw, _ := x.(*value.Map)
 		var list *value.Map
 		for op, y := range raw.All() {
-			o, ok := ops.Get(name + "." + op)
 			m, isMap := y.(*value.Map)
 			in, hasInputs := m.At("inputs").(*value.Map)
-			if !ok || !isMap || !hasInputs || o.Plugin == "" || in.Len() == 0 {
+			if !isMap || !hasInputs || in.Len() == 0 {
+				continue
+			}
+			o, ok := ops.Get(name + "." + op)
+			if !ok || o.Plugin == "" {
 				continue
 			}
 			script := o.Inputs.Has(scriptPath) && !in.Has(scriptPath) || o.Inputs.Has(scriptSource) && !in.Has(scriptSource)
@@ -278,9 +296,13 @@ func evaluatedInterfaces(ifaces *value.Map, ops *value.Ordered[*plan.Operation])
 			m.Set("inputs", evaluated)
 			list.Set(op, m)
 		}
-		if list != nil {
-			out.Set(name, list)
+		if list == nil {
+			continue
 		}
+		if out == ifaces {
+			out = ifaces.Clone()
+		}
+		out.Set(name, list)
 	}
 	return out
 }

@@ -2,12 +2,12 @@ package dsl
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/fn"
 	"github.com/reifyhq/reify/internal/dsl/imports"
+	"github.com/reifyhq/reify/internal/dsl/pattern"
 	"github.com/reifyhq/reify/internal/dsl/value"
 )
 
@@ -260,7 +260,7 @@ func validRegex(v any) bool {
 	if !ok {
 		return false
 	}
-	_, err := regexp.Compile(s)
+	_, err := pattern.Compile(s)
 	return err == nil
 }
 
@@ -296,6 +296,11 @@ func typeWord(v any) string {
 }
 
 func typeFix(typ string, v any) string {
+	if m, ok := v.(*value.Map); ok && m.Len() == 1 {
+		if f := diag.DidYouMean(m.Keys()[0], fn.Names()); f != "" {
+			return f
+		}
+	}
 	if s, ok := v.(string); ok && (typ == "integer" || typ == "float" || typ == "boolean") {
 		return fmt.Sprintf("Write the value without quotes if it is meant as %s: %s.", article(typ), clip(s))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,5 +127,94 @@ outputs: {o: {value: [1e3, 1.0e+30, .5, null, true]}}
 	}
 	if diff := cmp.Diff([]string{"z", "a", "big"}, q.Inputs.Keys()); diff != "" {
 		t.Errorf("order of inputs (-want +got):\n%s", diff)
+	}
+}
+
+// Blueprints of every age find their built-in types.
+func TestReleasedTypes(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ version, release string }{
+		{"1_0", "3.1"}, {"1_0", "3.2"}, {"1_2", "3.3"}, {"1_3", "3.4"}, {"1_3", "4.0"}, {"1_3", "4.3"}, {"1_3", "4.5.5"}, {"1_3", "5.0.5"},
+		{"1_3", "5.2.0"}, {"1_3", "6.2.0"}, {"1_3", "6.3.0"}, {"1_4", "6.4.0"}, {"1_4", "7.0.0"}, {"1_5", "7.1.0"},
+	}
+	for _, tt := range tests {
+		text := "tosca_definitions_version: cloudify_dsl_" + tt.version + "\nimports: ['http://www.getcloudify.org/spec/cloudify/" + tt.release +
+			"/types.yaml']\nnode_templates: {vm: {type: cloudify.nodes.Compute}, app: {type: cloudify.nodes.ApplicationServer, relationships: " +
+			"[{type: cloudify.relationships.contained_in, target: vm}]}}\n"
+		p, errs := Parse(context.Background(), Input{Text: []byte(text)}, memory{})
+		if errs.HasErrors() {
+			t.Errorf("%s: %v", tt.release, errs.First())
+			continue
+		}
+		if p.Nodes[1].HostID != "vm" || !p.Workflows.Has("install") {
+			t.Errorf("%s: host %q, workflows %v", tt.release, p.Nodes[1].HostID, p.Workflows.Keys())
+		}
+	}
+}
+
+// One run tells all problems, and first the one that the reference raises.
+func TestAllProblemsInOneRun(t *testing.T) {
+	t.Parallel()
+	text := `tosca_definitions_version: cloudify_dsl_1_5
+inputs: {a: {type: zz}, b: {type: integer, default: x}}
+node_types: {t: {properties: {p: {}}}, u: {derived_from: zz}}
+node_templates:
+  n: {type: t, properties: {q: 1}}
+  m: {type: tt}
+outputs: {o: {valeu: 1}}
+nodes: {}
+`
+	_, errs := Parse(context.Background(), Input{Text: []byte(text)}, memory{})
+	var got []string
+	for _, d := range errs.Sorted() {
+		got = append(got, fmt.Sprintf("%d:%d %s", d.Range.Start.Line, d.Range.Start.Column, d.Code))
+	}
+	want := []string{"2:14 unknown-data-type", "2:44 property-type", "3:44 unknown-type", "5:29 unknown-property",
+		"6:13 unknown-type", "7:11 missing-key", "7:15 unknown-key", "8:1 unknown-section"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if first := errs.First(); !strings.HasPrefix(first.Message, "'nodes' is not in schema.") {
+		t.Errorf("first is %v", first)
+	}
+}
+
+// Built-in types and plans are shared by concurrent requests.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	src := memory{"/bp/scripts/create.sh": "", "/bp/scripts/start.py": ""}
+	in := Input{Text: []byte(strings.Replace(webBlueprint, "VERSION", "1_5", 1)), Location: "/bp/blueprint.yaml"}
+	shared, errs := Parse(context.Background(), in, src)
+	if errs.HasErrors() {
+		t.Fatal(errs.First())
+	}
+	inputs := value.MapOf("name", "shop")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, errs := Parse(context.Background(), in, src); errs.HasErrors() {
+				t.Error(errs.First())
+			}
+			if _, err := Prepare(context.Background(), shared, PrepareInput{Inputs: inputs, NewID: counter()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCastOfInputs(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text, typ string
+		want      any
+	}{
+		{" 5 ", "integer", int64(5)}, {"1_000", "integer", int64(1000)}, {"_1", "integer", "_1"}, {"1.0", "integer", "1.0"}, {"x", "integer", "x"},
+		{"1.5", "float", 1.5}, {"1e3", "float", 1000.0}, {"0x10", "float", "0x10"}, {"true", "boolean", true}, {"True", "boolean", "True"}, {"5", "string", "5"},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, cast(tt.text, tt.typ)); diff != "" {
+			t.Errorf("%q as %s (-want +got):\n%s", tt.text, tt.typ, diff)
+		}
 	}
 }

@@ -6,15 +6,12 @@ package dslfiles
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/reifyhq/reify/internal/dsl"
 )
@@ -98,66 +95,16 @@ func (s *Source) read(rel string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readBounded(f, rel)
+	return readBounded(f, rel, maxFile)
 }
 
-func readBounded(r io.Reader, what string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+func readBounded(r io.Reader, what string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("read %s: it is larger than %d bytes", what, maxFile)
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("read %s: it is larger than %d bytes", what, limit)
 	}
 	return data, nil
-}
-
-// Limits of HTTP reading (dsl, section 5.5).
-const (
-	httpTimeout  = 10 * time.Second
-	httpAttempts = 6
-	httpPause    = time.Second
-)
-
-// errStatus is an answer that repeating will not change.
-var errStatus = errors.New("unexpected status")
-
-// HTTPGet returns a Get that uses the client: 10 s for an attempt, up to 6 attempts with pauses for connection errors and
-// statuses of 500 and more. pause waits between attempts and reports false when the context has ended.
-func HTTPGet(client *http.Client, pause func(context.Context, time.Duration) bool) func(context.Context, string) ([]byte, error) {
-	return func(ctx context.Context, u string) ([]byte, error) {
-		var last error
-		for range httpAttempts {
-			data, err := httpOnce(ctx, client, u)
-			if err == nil || errors.Is(err, errStatus) || ctx.Err() != nil {
-				return data, err
-			}
-			last = err
-			if !pause(ctx, httpPause) {
-				break
-			}
-		}
-		return nil, last
-	}
-}
-
-func httpOnce(ctx context.Context, client *http.Client, u string) ([]byte, error) {
-	ctx, stop := context.WithTimeout(ctx, httpTimeout)
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s is not a URL: %w", errStatus, u, err)
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", u, err)
-	}
-	defer res.Body.Close()
-	switch {
-	case res.StatusCode >= 500:
-		return nil, fmt.Errorf("read %s: status %d", u, res.StatusCode)
-	case res.StatusCode >= 300:
-		return nil, fmt.Errorf("%w: Unable to open import url %s; status code: %d", errStatus, u, res.StatusCode)
-	}
-	return readBounded(res.Body, u)
 }

@@ -119,7 +119,7 @@ func py(body string) model.Document {
 
 func (b *bench) run(t testing.TB) operation.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	return script.Run(ctx, b.request)
 }
@@ -157,7 +157,7 @@ func (b *bench) property(name string) any { return b.manager.Properties("vm_1")[
 // waitFor polls a condition.
 func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not come true", what)

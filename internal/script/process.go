@@ -56,7 +56,6 @@ func (s *session) execute(ctx context.Context, in *inputs, command, env []string
 	if err != nil {
 		return ending{}, &Exception{"OSError", err.Error()}
 	}
-	out.start(s)
 	if !in.silent {
 		s.logf("debug", "Process created, PID: %d", cmd.Process.Pid)
 	}
@@ -66,6 +65,7 @@ func (s *session) execute(ctx context.Context, in *inputs, command, env []string
 			return ending{}, fmt.Errorf("record process: %w", err)
 		}
 	}
+	out.start(s)
 	exited := s.wait(cmd)
 	s.await(ctx, cmd.Process.Pid, exited)
 	out.drain(s)

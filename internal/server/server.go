@@ -83,18 +83,19 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer m.bus.Close()
-	if err := m.build(ctx); err != nil {
+	blobs, err := fs.Open(m.dir.path("files"))
+	if err != nil {
+		return fmt.Errorf("open the file store: %w", err)
+	}
+	defer func() { err = errors.Join(err, blobs.Close()) }()
+	if err := m.build(ctx, blobs); err != nil {
 		return err
 	}
 	return m.run(ctx)
 }
 
 // build makes the parts above storage and bus.
-func (m *manager) build(ctx context.Context) error {
-	blobs, err := fs.Open(m.dir.path("files"))
-	if err != nil {
-		return fmt.Errorf("open the file store: %w", err)
-	}
+func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
@@ -124,7 +125,7 @@ func (m *manager) build(ctx context.Context) error {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
 	m.agent = agent.New(agent.Options{
-		Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
+		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
 		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
 	})
 	return nil

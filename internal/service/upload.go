@@ -213,11 +213,12 @@ func (u *upload) parse(ctx context.Context) error {
 		return err
 	}
 	prefix := filesPrefix(u.tenant, u.id)
-	src := &dslfiles.Source{FS: blobFS{ctx, u.s.Blobs, prefix}, Root: "/" + prefix, Get: u.s.importGet()}
+	src := &dslfiles.Source{FS: blobFS{ctx, u.s.Blobs, prefix}, Root: "/" + prefix, Get: dslfiles.NewHTTP(u.s.Clock).Get}
 	in, err := src.Input(u.blueprint.MainFile)
 	if err != nil {
 		return &uploadFailure{model.BlueprintFailedParsing, err}
 	}
+	in.Now = u.s.Clock.Now()
 	plan, problems := dsl.Parse(ctx, in, src)
 	if err := problems.Err(); err != nil {
 		if ctx.Err() != nil {
@@ -251,20 +252,6 @@ func (u *upload) parse(ctx context.Context) error {
 			}
 		}
 		sort.SliceStable(b.Labels, func(i, j int) bool { return b.Labels[i].Key < b.Labels[j].Key })
-	})
-}
-
-// importGet reads imports over the network with the patience of the original.
-func (s *Service) importGet() func(context.Context, string) ([]byte, error) {
-	return dslfiles.HTTPGet(http.DefaultClient, func(ctx context.Context, d time.Duration) bool {
-		timer := s.Clock.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return false
-		case <-timer.C():
-			return true
-		}
 	})
 }
 

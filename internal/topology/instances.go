@@ -32,10 +32,14 @@ type forest struct {
 	b     *blueprint
 	ids   IDs
 	taken map[string]bool
+	count int
 	byOf  map[*vertex][]*item
 	roots []*item
 	err   error
 }
+
+// maxTotal bounds how many instances one plan may have.
+const maxTotal = 1_000_000
 
 // idAttempts bounds how often a generator may repeat itself.
 const idAttempts = 10000
@@ -76,7 +80,7 @@ func newForest(b *blueprint, ids IDs) *forest {
 
 // newID gives an id that is not taken.
 func (f *forest) newID(name string) string {
-	for i := 0; i < idAttempts; i++ {
+	for i := 0; f.ids.New != nil && i < idAttempts; i++ {
 		id := f.ids.New(name)
 		if !f.taken[id] {
 			f.taken[id] = true
@@ -104,6 +108,9 @@ func (f *forest) grow(v *vertex, parent *item) *item {
 func (f *forest) instance(v *vertex, parent *item, id string) *item {
 	if id == "" {
 		id = f.newID(v.name)
+	}
+	if f.count++; f.count > maxTotal && f.err == nil {
+		f.err = diag.New(diag.RuntimeError, fmt.Sprintf("The plan asks for more than %d instances", maxTotal))
 	}
 	it := &item{of: v, id: id, parent: parent}
 	if parent != nil {

@@ -1,4 +1,7 @@
-"""A reverse proxy for machines without nginx: passes each request to the next application in turn."""
+"""A reverse proxy for machines without nginx: passes each request to the next application in turn.
+
+Which applications there are is read from upstreams.json for each request, so that it may change at any time.
+"""
 import fcntl
 import http.server
 import itertools
@@ -13,7 +16,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def main(port, *upstreams):
+def main(port):
     lock = open(os.path.join(HERE, 'lock'), 'w')
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -22,12 +25,19 @@ def main(port, *upstreams):
     ready = os.path.join(HERE, 'ready.json')
     if os.path.exists(ready):
         os.remove(ready)
-    turn = itertools.cycle(upstreams)
+    turn = itertools.count()
+
+    def upstream():
+        with open(os.path.join(HERE, 'upstreams.json')) as f:
+            addresses = json.load(f)
+        if not addresses:
+            raise OSError('no application')
+        return addresses[next(turn) % len(addresses)]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             try:
-                with urllib.request.urlopen('http://{0}{1}'.format(next(turn), self.path), timeout=30) as r:
+                with urllib.request.urlopen('http://{0}{1}'.format(upstream(), self.path), timeout=30) as r:
                     self.answer(r.status, r.headers.get('Content-Type', 'text/plain'), r.read())
             except urllib.error.HTTPError as e:
                 self.answer(e.code, e.headers.get('Content-Type', 'text/plain'), e.read())

@@ -304,3 +304,34 @@ func testConcurrency(t *testing.T, s blob.Store) {
 	}
 	group.Wait()
 }
+
+// Bench measures the puts of small objects, which a blueprint is made of, and the reading of large ones.
+func Bench(b *testing.B, open func(t testing.TB) blob.Store) {
+	b.Run("Put/4KiB", func(b *testing.B) {
+		s := open(b)
+		data := make([]byte, 4<<10)
+		for n := 0; b.Loop(); n++ {
+			if _, err := s.Put(b.Context(), fmt.Sprintf("dir/%d/%d", n/100, n), bytes.NewReader(data)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Read/16MiB", func(b *testing.B) {
+		s := open(b)
+		const size = 16 << 20
+		if _, err := s.Put(b.Context(), "big", bytes.NewReader(make([]byte, size))); err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(size)
+		for b.Loop() {
+			o, err := s.Open(b.Context(), "big")
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, o); err != nil {
+				b.Fatal(err)
+			}
+			o.Close()
+		}
+	})
+}

@@ -103,3 +103,7 @@ func TestOpenRemovesUnfinished(t *testing.T) {
 		t.Errorf("left in objects: %v, %v", entries, err)
 	}
 }
+
+func BenchmarkStore(b *testing.B) {
+	blobtest.Bench(b, func(t testing.TB) blob.Store { return openTest(t, t.TempDir()) })
+}

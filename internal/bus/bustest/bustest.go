@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds every wait of the suite.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Run runs the suite; open returns a fresh, empty bus that is closed by a cleanup of its test.
 func Run(t *testing.T, open func(t *testing.T) bus.Bus) {
@@ -250,7 +250,7 @@ func shares(t *testing.T, b bus.Bus) {
 func keepAlive(t *testing.T, b bus.Bus) {
 	got := make(chan bus.Message, 10)
 	release := make(chan struct{})
-	receive(t, b, "q", bus.ReceiveOptions{Slots: 2, AckWait: time.Second}, func(ctx context.Context, m bus.Message) error {
+	receive(t, b, "q", bus.ReceiveOptions{Slots: 2, AckWait: 3 * time.Second}, func(ctx context.Context, m bus.Message) error {
 		got <- m
 		select {
 		case <-release:
@@ -260,7 +260,7 @@ func keepAlive(t *testing.T, b bus.Bus) {
 	})
 	send(t, b, "q", "1", "x")
 	next(t, got)
-	timer := time.AfterFunc(2500*time.Millisecond, func() { close(release) })
+	timer := time.AfterFunc(5*time.Second, func() { close(release) })
 	defer timer.Stop()
 	next(t, release)
 	send(t, b, "q", "2", "x")

@@ -8,11 +8,11 @@ package constraint
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/dsl/diag"
 	"github.com/reifyhq/reify/internal/dsl/fn"
+	"github.com/reifyhq/reify/internal/dsl/pattern"
 	"github.com/reifyhq/reify/internal/dsl/value"
 )
 
@@ -150,7 +150,7 @@ func ArgumentValid(kind string, arg any) bool {
 		if !ok {
 			return false
 		}
-		_, err := regexp.Compile(s)
+		_, err := pattern.Compile(s)
 		return err == nil
 	case argString:
 		_, ok := arg.(string)
@@ -250,11 +250,15 @@ func (c Constraint) pattern(v any) (bool, *diag.Error) {
 		return false, violation("Value must be of type string, got type '%s'", value.TypeName(v))
 	}
 	arg, _ := c.Arg.(string)
-	re, err := regexp.Compile("^(?:" + arg + ")")
+	re, err := pattern.Compile(arg)
 	if err != nil {
-		return false, violation("Pattern %s is not a regular expression.", arg)
+		return false, violation("Pattern %s is not a regular expression: %v.", arg, err)
 	}
-	return re.MatchString(s), nil
+	ok, err = re.Match(s)
+	if err != nil {
+		return false, violation("Value %s cannot be matched with pattern %s: %v.", s, arg, err)
+	}
+	return ok, nil
 }
 
 // String gives the constraint as messages name it: in_range(1, 2).

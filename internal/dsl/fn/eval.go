@@ -23,8 +23,8 @@ type evaluator struct {
 
 // Hybrid replaces the functions of a value that need nothing from the run.
 // Functions of the run remain, with their arguments evaluated. Spec 10.1.
-func Hybrid(v any, at Site, p *PlanView, inputs *value.Map) (any, error) {
-	e := &evaluator{ctx: context.Background(), plan: p, inputs: inputs, site: at}
+func Hybrid(ctx context.Context, v any, at Site, p *PlanView, inputs *value.Map) (any, error) {
+	e := &evaluator{ctx: ctx, plan: p, inputs: inputs, site: at}
 	return e.value(v, at.Path, 0)
 }
 

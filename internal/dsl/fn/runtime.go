@@ -334,6 +334,19 @@ func (e *evaluator) attributesDict(c Call, path string, depth int) (any, error) 
 	return out, nil
 }
 
+// EvaluateInstance evaluates the functions of an instance's runtime
+// properties. The instance is a free value; the result is a new one.
+func EvaluateInstance(ctx context.Context, instance *value.Map, st Storage) (*value.Map, error) {
+	id := value.Text(instance.At("id"))
+	v, err := Evaluate(ctx, instance.At("runtime_properties"), Scope{Self: id, Path: "node_instances." + id + ".runtime_properties"}, st)
+	if err != nil {
+		return nil, err
+	}
+	out := instance.Clone()
+	out.Set("runtime_properties", v)
+	return out, nil
+}
+
 // EvaluateNode evaluates the functions of a node's properties, capabilities
 // and operation inputs. The node is a free value in plan form.
 func EvaluateNode(ctx context.Context, node *value.Map, instance string, st Storage) (*value.Map, error) {

@@ -176,6 +176,9 @@ func (c *Cache) merge(over, under *value.Map, f mergeFunc) (*value.Map, []Proble
 	if c.whole == nil {
 		c.whole, c.ops = map[*value.Map]*value.Map{}, map[*value.Map]*value.Map{}
 	}
+	if all, ok := c.whole[under]; ok && over.Len() == 0 {
+		return all, nil
+	}
 	out := value.NewMap()
 	var problems []Problem
 	for name, x := range under.All() {
@@ -198,6 +201,9 @@ func (c *Cache) merge(over, under *value.Map, f mergeFunc) (*value.Map, []Proble
 			a, _ := x.(*value.Map)
 			out.Set(name, c.operations(name, a, nil, f, &problems))
 		}
+	}
+	if over.Len() == 0 && under != nil && len(problems) == 0 {
+		c.whole[under] = out
 	}
 	return out, problems
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"path"
 	"strings"
 
@@ -33,7 +32,25 @@ func scheme(name string) string {
 
 // FileURL gives the URL of a local path: file: and the path, percent-encoded.
 func FileURL(p string) string {
-	return "file:" + (&url.URL{Path: path.Clean(p)}).EscapedPath()
+	return "file:" + EscapePath(path.Clean(p))
+}
+
+// EscapePath percent-encodes a path as URLs carry it.
+func EscapePath(p string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := 0; i < len(p); i++ {
+		c := p[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("_.-~/", c) >= 0:
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		}
+	}
+	return b.String()
 }
 
 // versioned puts the version suffix before the extension: types_1_4.yaml.

@@ -4,15 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"reflect"
 	"sort"
 	"strconv"
 )
 
 // From turns ordinary Go data (map[string]any, ints of any size, json.Number,
-// []string) into a free value. Maps of Go have no order: their keys are
+// []string) into a free value; anything else becomes its text. Maps of Go have no order: their keys are
 // sorted. Values already in the form of this package are returned as they are.
 func From(v any) any {
+	if clean(v) {
+		return v
+	}
 	switch t := v.(type) {
 	case nil, bool, int64, *big.Int, float64, string, Timestamp, Bytes, Set:
 		return t
@@ -20,10 +22,11 @@ func From(v any) any {
 		if t == nil {
 			return nil
 		}
-		for i := range t.vals {
-			t.vals[i] = From(t.vals[i])
+		c := t.Clone()
+		for i := range c.vals {
+			c.vals[i] = From(c.vals[i])
 		}
-		return t
+		return c
 	case []any:
 		out := make([]any, len(t))
 		for i := range t {
@@ -64,33 +67,33 @@ func From(v any) any {
 		}
 		return out
 	}
-	return fromOther(v)
+	return fmt.Sprint(v)
 }
 
-// fromOther handles named types and containers that callers hand over rarely.
-func fromOther(v any) any {
-	rv := reflect.ValueOf(v)
-	switch rv.Kind() {
-	case reflect.String:
-		return rv.String()
-	case reflect.Bool:
-		return rv.Bool()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return rv.Int()
-	case reflect.Slice, reflect.Array:
-		out := make([]any, rv.Len())
-		for i := range out {
-			out[i] = From(rv.Index(i).Interface())
+// clean tells whether a value already is a free value throughout.
+func clean(v any) bool {
+	switch t := v.(type) {
+	case nil, bool, int64, *big.Int, float64, string, Timestamp, Bytes, Set:
+		return true
+	case *Map:
+		if t == nil {
+			return false
 		}
-		return out
-	case reflect.Map:
-		m := map[string]any{}
-		for _, k := range rv.MapKeys() {
-			m[fmt.Sprint(k.Interface())] = rv.MapIndex(k).Interface()
+		for _, x := range t.vals {
+			if !clean(x) {
+				return false
+			}
 		}
-		return From(m)
+		return true
+	case []any:
+		for _, x := range t {
+			if !clean(x) {
+				return false
+			}
+		}
+		return true
 	}
-	return fmt.Sprint(v)
+	return false
 }
 
 // Plain turns a free value into ordinary Go data: map[string]any, []any,

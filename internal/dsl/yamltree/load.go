@@ -23,6 +23,8 @@ const (
 	// MaxExpanded is the largest number of values after aliases are expanded,
 	// beyond what the document itself holds.
 	MaxExpanded = 5_000_000
+	// MaxMerged is the largest number of entries that merge keys bring.
+	MaxMerged = 1_000_000
 )
 
 // Load reads one document. An empty one is an empty mapping without a
@@ -137,6 +139,8 @@ type loader struct {
 	gaps   map[int][]int
 	file   *string
 	prefix string
+	// merged counts the entries that merge keys brought.
+	merged int
 	done   map[*yaml.Node]*Node
 	sizes  map[*Node]int
 }
@@ -252,6 +256,9 @@ func (l *loader) mapping(y *yaml.Node, depth int) (*Node, *diag.Error) {
 		seen[id] = len(n.Pairs)
 		n.Pairs = append(n.Pairs, Pair{k, v})
 	}
+	if len(n.Pairs) >= indexFrom {
+		n.reindex()
+	}
 	if tag == "set" {
 		s := l.at(y)
 		members := value.Set{}
@@ -340,7 +347,7 @@ func (l *loader) flatten(y *yaml.Node, depth int) ([]*yaml.Node, *diag.Error) {
 			return nil, l.marked(diag.ConstructorError,
 				"while constructing a mapping\nexpected a mapping or list of mappings for merging, but found scalar", v)
 		}
-		if len(merged) > MaxExpanded {
+		if l.merged += len(merged); l.merged > MaxMerged {
 			return nil, bounded(l.prefix, l.fileName(), "its merge keys expand to too many values")
 		}
 	}

@@ -36,7 +36,7 @@ type field struct {
 	in string
 	// also is a condition that a partial index wants to see spelled out.
 	also string
-	// sort replaces expr when sorting.
+	// sort replaces expr when sorting and searching, where expr is a row number.
 	sort string
 }
 

@@ -130,7 +130,7 @@ func (s *selection) search(searches []store.Search) error {
 	if len(searches) == 0 {
 		return nil
 	}
-	var any conditions
+	var matches conditions
 	for _, search := range searches {
 		f, err := s.noun.field(search.Field)
 		if err != nil {
@@ -141,9 +141,9 @@ func (s *selection) search(searches []store.Search) error {
 			expr = f.sort
 		}
 		pattern := substring(search.Text)
-		any.add(likeCondition(expr, pattern), pattern)
+		matches.add(likeCondition(expr, pattern), pattern)
 	}
-	s.add("("+strings.Join(any.where, " OR ")+")", any.args...)
+	s.add("("+strings.Join(matches.where, " OR ")+")", matches.args...)
 	return nil
 }
 

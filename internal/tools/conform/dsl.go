@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -9,7 +10,7 @@ import (
 )
 
 // runDSL runs every case of the language's data under a directory.
-func runDSL(args []string, stdout, stderr io.Writer) int {
+func runDSL(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("dsl", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	verbose := flags.Bool("verbose", false, "print the difference of each failure")
@@ -30,7 +31,7 @@ func runDSL(args []string, stdout, stderr io.Writer) int {
 	}
 	passed, failed, same, compared := 0, 0, 0, 0
 	for _, c := range cases {
-		r := dslcases.Run(c)
+		r := dslcases.Run(ctx, c)
 		if r.MessageCompared {
 			compared++
 			if r.MessageEqual {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,7 @@ import (
 // subcommand runs one kind of data. It gives the exit code.
 type subcommand struct {
 	name string
-	run  func(args []string, stdout, stderr io.Writer) int
+	run  func(ctx context.Context, args []string, stdout, stderr io.Writer) int
 }
 
 func main() {
@@ -26,7 +27,7 @@ func main() {
 	if len(os.Args) > 1 {
 		for _, c := range commands {
 			if c.name == os.Args[1] {
-				os.Exit(c.run(os.Args[2:], os.Stdout, os.Stderr))
+				os.Exit(c.run(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
 			}
 		}
 	}
@@ -37,7 +38,7 @@ func main() {
 	os.Exit(2)
 }
 
-func runWorkflows(args []string, stdout, stderr io.Writer) int {
+func runWorkflows(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := workflows.Run(args, stdout); err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return 1
@@ -45,8 +46,8 @@ func runWorkflows(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func runREST(args []string, stdout, stderr io.Writer) int {
-	if err := rest.Run(args, stdout); err != nil {
+func runREST(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := rest.Run(ctx, args, stdout); err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return 1
 	}

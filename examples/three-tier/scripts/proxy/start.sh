@@ -6,14 +6,9 @@ source "$(ctx download-resource resources/daemon.sh)"
 
 directory=$(ctx instance runtime-properties directory)
 program=$(ctx instance runtime-properties program)
-upstreams=$(python3 -c 'import json, sys; print(" ".join(sorted(json.loads(sys.argv[1]).values())))' \
-    "$(ctx -j instance runtime-properties upstreams)")
+python3 "$(ctx download-resource resources/upstreams.py)" "$directory" "$(ctx -j instance runtime-properties upstreams)"
 
 start_nginx() {
-    local servers="" upstream
-    for upstream in $upstreams; do
-        servers+="        server $upstream;\n"
-    done
     if [[ -n $(processes) ]]; then
         return
     fi
@@ -21,16 +16,14 @@ start_nginx() {
         wanted_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     fi
     echo "{\"port\": $wanted_port}" >"$directory/ready.json"
-    sed -e "s|@directory@|$directory|g; s|@port@|$wanted_port|; s|@servers@|$servers|" \
-        "$directory/nginx.conf" >"$directory/filled.conf"
+    sed -e "s|@directory@|$directory|g; s|@port@|$wanted_port|" "$directory/nginx.conf" >"$directory/filled.conf"
     PATH="$PATH:/usr/sbin:/usr/local/sbin" detached nginx -p "$directory/" -c "$directory/filled.conf" -g 'daemon off;'
 }
 
 if [[ $program == nginx ]]; then
     start_nginx
 else
-    # shellcheck disable=SC2086
-    detached python3 "$directory/proxy.py" "$wanted_port" $upstreams
+    detached python3 "$directory/proxy.py" "$wanted_port"
 fi
 await_answer /health
 publish

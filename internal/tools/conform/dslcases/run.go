@@ -32,8 +32,8 @@ type Result struct {
 var recordedOn = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // Run runs a case and compares the outcome.
-func Run(c Case) Result {
-	key, got, err := outcome(c)
+func Run(ctx context.Context, c Case) Result {
+	key, got, err := outcome(ctx, c)
 	want := c.Out
 	if e := mapOf(want.At("error")); e != nil {
 		return compareError(c, e, got, err)
@@ -150,8 +150,7 @@ func ids() func(string) string {
 }
 
 // outcome runs the operation of a case. key is where its result is recorded.
-func outcome(c Case) (key string, got any, err error) {
-	ctx := context.Background()
+func outcome(ctx context.Context, c Case) (key string, got any, err error) {
 	in := c.In
 	switch c.Op {
 	case "parse":

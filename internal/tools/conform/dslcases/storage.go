@@ -181,7 +181,13 @@ func evaluate(ctx context.Context, op string, in *value.Map) (any, error) {
 	case "evaluate_capabilities":
 		return fn.EvaluateCapabilities(ctx, mapOf(decode(in.At("capabilities"))), st)
 	case "evaluate_node_functions":
-		return fn.EvaluateNode(ctx, mapOf(decode(in.At("node"))), text(mapOf(in.At("instance_context")).At("self")), st)
+		self := text(in.At("instance_context"))
+		if c := mapOf(in.At("instance_context")); c != nil {
+			self = text(c.At("self"))
+		}
+		return fn.EvaluateNode(ctx, mapOf(decode(in.At("node"))), self, st)
+	case "evaluate_node_instance_functions":
+		return fn.EvaluateInstance(ctx, mapOf(decode(in.At("instance"))), st)
 	}
 	return nil, fmt.Errorf("unknown operation %q", op)
 }

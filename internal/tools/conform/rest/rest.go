@@ -39,7 +39,7 @@ type Result struct {
 }
 
 // Run is the subcommand: it parses the arguments, replays and prints the figures.
-func Run(args []string, stdout io.Writer) error {
+func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	var o Options
 	flags := flag.NewFlagSet("rest", flag.ContinueOnError)
 	flags.StringVar(&o.URL, "url", "", "a running manager that holds the base fixture only; default: start one")
@@ -53,7 +53,7 @@ func Run(args []string, stdout io.Writer) error {
 		return errors.New("usage: conform rest [--url URL] [--id SCENARIO[:SEQ]] [--verbose] [--messages] DIR")
 	}
 	o.Dir = flags.Arg(0)
-	r, err := Replay(context.Background(), o, stdout)
+	r, err := Replay(ctx, o, stdout)
 	if err != nil {
 		return err
 	}
