@@ -115,6 +115,9 @@ func TestAccounts(t *testing.T) {
 		}
 	}
 	may("a locked account", http.StatusUnauthorized, "GET", "/user")
+	if u := m.wants(http.StatusOK, "GET", "/users/eve", nil); u["is_locked"] != true {
+		t.Errorf("a locked account is shown as %v", u)
+	}
 	m.wants(http.StatusOK, "POST", "/users/unlock/eve", nil)
 	may("an unlocked account", http.StatusOK, "GET", "/user")
 	m.wants(http.StatusOK, "POST", "/users/active/eve", object{"action": "deactivate"})

@@ -169,6 +169,16 @@ func (s *Service) locked(tx store.Reader, u *model.User) (bool, error) {
 	return float64(u.FailedLogins) > most && s.Clock.Now().Before(until), nil
 }
 
+// MarkLocked sets IsLocked of users.
+func (s *Service) MarkLocked(tx store.Reader, users ...*model.User) (err error) {
+	for _, u := range users {
+		if u.IsLocked, err = s.locked(tx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // UnknownTenant is the refusal of a tenant that does not exist; it is the same as for one that one may not see.
 func UnknownTenant(name string) error {
 	return fault.New(fault.Forbidden, "Authorization failed: Tried to authenticate with invalid tenant name: %s", name)

@@ -25,7 +25,7 @@ var filterAttributes = map[store.Kind][]string{
 		"installation_status"},
 	store.Nodes:         {"id", "type", "operation_name"},
 	store.NodeInstances: {"id"},
-	"secrets":           {"key", "provider_name"},
+	store.Secrets:       {"key", "provider_name"},
 }
 
 func badRule(rule any, reason string, args ...any) error {

@@ -20,6 +20,7 @@ const (
 	Nodes         = store.Nodes
 	NodeInstances = store.NodeInstances
 	Executions    = store.Executions
+	Secrets       = store.Secrets
 )
 
 // Count is how many resources have the values of the fields that were asked for.
@@ -28,7 +29,7 @@ type Count = store.Count
 // listPermission is the permission of each kind's list.
 var listPermission = map[Kind]string{
 	Blueprints: "blueprint_list", Deployments: "deployment_list", Nodes: "node_list", NodeInstances: "node_instance_list",
-	Executions: "execution_list",
+	Executions: "execution_list", Secrets: "secret_list",
 }
 
 // Unfiltered counts what a list with filter rules would show without them.

@@ -27,6 +27,7 @@ const (
 	Nodes         Kind = "nodes"
 	NodeInstances Kind = "node_instances"
 	Executions    Kind = "executions"
+	Secrets       Kind = "secrets"
 )
 
 // CatalogReader reads secrets, sites and stored filters. A single one is found as the tenant sees it: its own, or a global

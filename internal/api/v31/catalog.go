@@ -32,12 +32,15 @@ func secretItem(k *model.Secret) api.Record {
 }
 
 func (a *API) listSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: secretItem(&model.Secret{}), Search: "key", Filters: []string{"id"}})
+	l, err := a.parseFiltered(r, actor, service.Secrets, api.ListSpec{Blank: secretItem(&model.Secret{}), Search: "key", Filters: []string{"id"}})
 	if err != nil {
 		return err
 	}
 	page, err := a.catalog.Secrets(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
+		return err
+	}
+	if err := a.countFiltered(r, actor, service.Secrets, l, page.Total); err != nil {
 		return err
 	}
 	return write(l, w, page, secretItem)

@@ -71,7 +71,7 @@ func userRecord(u *model.User, withData bool) api.Record {
 		{Name: "groups", Value: groups}, {Name: "role", Value: u.Role}, {Name: "group_system_roles", Value: system},
 		{Name: "active", Value: u.Active}, {Name: "created_at", Value: api.Instant(u.CreatedAt)},
 		{Name: "first_login_at", Value: api.Instant(u.FirstLoginAt)}, {Name: "last_login_at", Value: api.Instant(u.LastLoginAt)},
-		{Name: "is_locked", Value: false}, {Name: "show_getting_started", Value: u.ShowGettingStarted}, {Name: "password_hash", Value: nil},
+		{Name: "is_locked", Value: u.IsLocked}, {Name: "show_getting_started", Value: u.ShowGettingStarted}, {Name: "password_hash", Value: nil},
 	}
 }
 

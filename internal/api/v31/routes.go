@@ -120,6 +120,7 @@ func (a *API) catalogRoutes() []route {
 		{method: "POST", path: "/searches/workflows", handler: a.searched(service.Deployments, a.listWorkflows)},
 		{method: "POST", path: "/searches/nodes", handler: a.searched(service.Nodes, a.listNodes)},
 		{method: "POST", path: "/searches/node-instances", handler: a.searched(service.NodeInstances, a.listInstances)},
+		{method: "POST", path: "/searches/secrets", handler: a.searched(service.Secrets, a.listSecrets)},
 
 		{method: "GET", path: "/summary/blueprints", handler: a.summarized(service.Blueprints, "blueprints",
 			blueprintRecord(&model.Blueprint{}, nil))},

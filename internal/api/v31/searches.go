@@ -18,8 +18,10 @@ var patternOperators = map[string]string{
 
 // patternFields are the fields that each constraint with patterns applies to, by kind; "" is every kind.
 var patternFields = map[string]map[service.Kind]string{
-	"name_pattern":       {service.Blueprints: "id", service.Deployments: "display_name", service.Nodes: "id", service.NodeInstances: "id"},
-	"valid_values":       {service.Blueprints: "id", service.Deployments: "id", service.Nodes: "id", service.NodeInstances: "id"},
+	"name_pattern": {service.Blueprints: "id", service.Deployments: "display_name", service.Nodes: "id", service.NodeInstances: "id",
+		service.Secrets: "key"},
+	"valid_values": {service.Blueprints: "id", service.Deployments: "id", service.Nodes: "id", service.NodeInstances: "id",
+		service.Secrets: "key"},
 	"id_specs":           {service.Blueprints: "id", service.Deployments: "id", service.Nodes: "id", service.NodeInstances: "id"},
 	"display_name_specs": {service.Deployments: "display_name"},
 }

@@ -40,8 +40,10 @@ func (s *Service) Users(ctx context.Context, a *service.Actor, q service.Query) 
 		return p, err
 	}
 	err = s.Store.View(ctx, func(tx store.Reader) error {
-		p, err = tx.Users(q)
-		return err
+		if p, err = tx.Users(q); err != nil {
+			return err
+		}
+		return s.MarkLocked(tx, p.Items...)
 	})
 	return p, err
 }
@@ -52,8 +54,10 @@ func (s *Service) User(ctx context.Context, a *service.Actor, name model.UserNam
 		return nil, err
 	}
 	err = s.Store.View(ctx, func(tx store.Reader) error {
-		u, err = user(tx, name)
-		return err
+		if u, err = user(tx, name); err != nil {
+			return err
+		}
+		return s.MarkLocked(tx, u)
 	})
 	return u, err
 }

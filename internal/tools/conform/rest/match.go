@@ -38,12 +38,18 @@ var forms = map[string]string{
 
 var placeholder = regexp.MustCompile(`<(uuid|ni|token|tokenid):\d+>|<(ts(:[a-zA-Z-]+)?|traceback|hash|secret|root|src|tmp|pid|addr)>`)
 
+// recordersInstant stands for an instant that the recorder chose: some time before every run.
+const recordersInstant = "2024-01-01T00:00:00.000Z"
+
 // fill puts bound values in the place of placeholders.
 func (m *matcher) fill(text string) (string, error) {
 	missing := ""
 	out := placeholder.ReplaceAllStringFunc(text, func(p string) string {
 		if v, ok := m.bound[p]; ok {
 			return v
+		}
+		if p == "<ts>" {
+			return recordersInstant
 		}
 		missing = p
 		return p
