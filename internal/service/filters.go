@@ -146,6 +146,9 @@ var objTypeFilters = map[string]string{"csys-k8s-filter": "k8s", "csys-terraform
 var deploymentTypes = []string{"aws", "azure", "gcp", "terragrunt", "helm", "ansible", "starlingx", "vsphere", "docker", "netconf",
 	"fabric", "libvirt", "utilities", "host-pool", "diamond", "openstack", "openstack-v3", "vcloud"}
 
+// serviceFilter is the system filter by which one sees that an installation has them.
+const serviceFilter = "csys-service-filter"
+
 // systemFilters are the filters that every installation has (rest-model, section 7).
 func systemFilters() map[string][]model.FilterRule {
 	label := func(key, operator string, values ...string) model.FilterRule {
@@ -156,7 +159,7 @@ func systemFilters() map[string][]model.FilterRule {
 	}
 	out := map[string][]model.FilterRule{
 		"csys-environment-filter": {label("csys-obj-type", "any_of", "environment"), label("csys-obj-parent", "is_null")},
-		"csys-service-filter":     {label("csys-obj-type", "is_not", "environment"), label("csys-obj-parent", "is_null")},
+		serviceFilter:             {label("csys-obj-type", "is_not", "environment"), label("csys-obj-parent", "is_null")},
 	}
 	for id, kind := range objTypeFilters {
 		out[id] = []model.FilterRule{label("obj-type", "any_of", kind)}

@@ -24,17 +24,24 @@ func (s *Service) Bootstrap(ctx context.Context, admin model.UserName, password 
 		return "", fault.New(fault.BadParameters, "the administrator's password must have at least %d characters", MinPasswordLength)
 	}
 	created := ""
-	exists := false
+	exists, hasFilters := false, false
 	err := s.Store.View(ctx, func(tx store.Reader) error {
 		_, err := tx.User(admin)
-		exists = err == nil
-		if fault.Is(err, fault.NotFound) {
-			return nil
+		if exists = err == nil; err != nil && !fault.Is(err, fault.NotFound) {
+			return err
 		}
-		return err
+		_, err = tx.Filter(store.Deployments, model.DefaultTenant, serviceFilter)
+		if hasFilters = err == nil; err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		return nil
 	})
-	if err != nil || exists {
+	if err != nil || exists && hasFilters {
 		return "", err
+	}
+	if exists {
+		// The installation is older than the filters.
+		return "", s.Store.Update(ctx, func(tx store.Tx) error { return s.addSystemFilters(tx, admin) })
 	}
 	hash := HashPassword(password)
 	err = s.Store.Update(ctx, func(tx store.Tx) error {

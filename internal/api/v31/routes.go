@@ -137,6 +137,7 @@ func (a *API) systemRoutes() []route {
 		{method: "GET", path: "/config", handler: a.listSettings},
 		{method: "GET", path: "/config/{name}", handler: a.getSetting},
 		{method: "PUT", path: "/config/{name}", handler: a.putSetting},
+		{method: "GET", path: "/cluster-status", handler: a.clusterStatus},
 		{method: "GET", path: "/maintenance", handler: require("maintenance_mode_get", maintenance)},
 		{method: "GET", path: "/idp", handler: require("identity_provider_get", identityProvider)},
 		{method: "GET", path: "/ldap", handler: require("ldap_status_get", ldapStatus)},

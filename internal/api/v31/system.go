@@ -71,6 +71,37 @@ func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service
 	return l.Write(w, nil, 0)
 }
 
+// clusterStatus shows the one node of this installation as the original shows its clusters of managers, databases and
+// brokers; with summary only the state is told.
+func (a *API) clusterStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.Require("cluster_status_get"); err != nil {
+		return err
+	}
+	summary, err := api.Flag(r.URL.Query(), "summary")
+	if err != nil {
+		return err
+	}
+	overall, status := "OK", http.StatusOK
+	if !a.healthy() {
+		overall = "Fail"
+	}
+	services := map[string]api.Record{}
+	if summary {
+		if overall != "OK" {
+			status = http.StatusInternalServerError
+		}
+	} else {
+		for _, name := range []string{"manager", "db", "broker"} {
+			node := api.Record{{Name: "status", Value: overall}, {Name: "version", Value: a.info.Version}, {Name: "public_ip", Value: localhost},
+				{Name: "private_ip", Value: localhost}, {Name: "services", Value: map[string]any{}}}
+			services[name] = api.Record{{Name: "status", Value: overall}, {Name: "is_external", Value: false},
+				{Name: "nodes", Value: map[string]api.Record{a.info.Manager: node}}}
+		}
+	}
+	api.WriteJSON(w, status, api.Record{{Name: "status", Value: overall}, {Name: "services", Value: services}})
+	return nil
+}
+
 // noItems makes the list handler of a resource of which this manager keeps none yet.
 func noItems(permission string, blank api.Record) api.Handler {
 	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
