@@ -11,8 +11,10 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/fault"
@@ -35,18 +37,23 @@ func (d Door) Authenticated(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.guard(w, r, func() error {
 			a, err := d.Service.Authenticate(r.Context(), credentials(r))
+			if a != nil {
+				w.Header().Set(auditMethod, a.Method)
+				w.Header().Set("X-Cloudify-Audit-Username", string(a.User.Name))
+				if a.Tenant != "" {
+					w.Header().Set("X-Cloudify-Audit-Tenant", string(a.Tenant))
+				}
+			}
 			if err != nil {
 				return err
-			}
-			w.Header().Set("X-Cloudify-Audit-Auth-Method", a.Method)
-			w.Header().Set("X-Cloudify-Audit-Username", string(a.User.Name))
-			if a.Tenant != "" {
-				w.Header().Set("X-Cloudify-Audit-Tenant", string(a.Tenant))
 			}
 			return h(w, r, a)
 		})
 	})
 }
+
+// auditMethod is the header that says how the user was authenticated: "None" when nobody was.
+const auditMethod = "X-Cloudify-Audit-Auth-Method"
 
 // Open wraps a handler that needs no credentials; its actor is nil.
 func (d Door) Open(h Handler) http.Handler {
@@ -57,6 +64,7 @@ func (d Door) Open(h Handler) http.Handler {
 
 // guard renders the error or the panic of fn.
 func (d Door) guard(w http.ResponseWriter, r *http.Request, fn func() error) {
+	w.Header().Set(auditMethod, "None")
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -96,6 +104,11 @@ var statuses = map[fault.Code]int{
 	fault.MethodNotAllowed:          http.StatusMethodNotAllowed,
 	fault.BlueprintInUse:            http.StatusMethodNotAllowed,
 	fault.PluginInUse:               http.StatusMethodNotAllowed,
+	fault.AmbiguousName:             http.StatusConflict,
+	fault.OnlyDeploymentUpdate:      http.StatusForbidden,
+	fault.MissingPremium:            http.StatusNotFound,
+	fault.MaintenanceActive:         http.StatusServiceUnavailable,
+	fault.MaintenanceEntering:       http.StatusServiceUnavailable,
 	fault.Internal:                  http.StatusInternalServerError,
 }
 
@@ -108,9 +121,18 @@ func Status(c fault.Code) int {
 }
 
 type errorBody struct {
-	Message   string     `json:"message"`
-	Code      fault.Code `json:"error_code"`
-	Traceback *string    `json:"server_traceback"`
+	Message string
+	Code    fault.Code
+	Fields  map[string]any
+}
+
+// record is the body in the form of rest-api, section 1.4.
+func (b errorBody) record() Record {
+	r := Record{{"message", b.Message}, {"error_code", b.Code}, {"server_traceback", nil}}
+	for _, key := range slices.Sorted(maps.Keys(b.Fields)) {
+		r = append(r, Field{key, b.Fields[key]})
+	}
+	return r
 }
 
 // fail renders an error. What is not a fault is logged under an id and shown only as that id.
@@ -121,7 +143,7 @@ func (d Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	body := errorBody{Code: fault.CodeOf(err), Message: err.Error()}
 	var f *fault.Error
 	if errors.As(err, &f) {
-		body.Message = f.Message
+		body.Message, body.Fields = f.Message, f.Fields
 	}
 	if body.Code == fault.Internal {
 		id := make([]byte, 8)
@@ -133,16 +155,18 @@ func (d Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if body.Code == fault.Unauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Login Required"`)
 	}
-	WriteJSON(w, Status(body.Code), body)
+	WriteJSON(w, Status(body.Code), body.record())
 }
 
 // NotFound answers a URL that no route has.
 func (d Door) NotFound(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(auditMethod, "None")
 	d.fail(w, r, fault.New(fault.NotFound, "The requested URL %s was not found on this manager", r.URL.Path))
 }
 
 // MethodNotAllowed answers a method that a route does not have.
 func (d Door) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(auditMethod, "None")
 	d.fail(w, r, fault.New(fault.MethodNotAllowed, "The method %s is not allowed for %s", r.Method, r.URL.Path))
 }
 

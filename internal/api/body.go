@@ -58,6 +58,22 @@ func (b Body) Text(key string) (string, error) {
 	}
 }
 
+// Texts returns strings that must all be there.
+func (b Body) Texts(keys ...string) ([]string, error) {
+	out := make([]string, len(keys))
+	for i, key := range keys {
+		if err := b.Need(key); err != nil {
+			return nil, err
+		}
+		text, ok := b[key].(string)
+		if !ok {
+			return nil, wrongType(key, "str", b[key])
+		}
+		out[i] = text
+	}
+	return out, nil
+}
+
 // Bool returns a boolean that may also be the text true or false in any case; a missing or null key is def.
 func (b Body) Bool(key string, def bool) (bool, error) {
 	switch v := b[key].(type) {

@@ -20,7 +20,12 @@ type List struct {
 	AllTenants bool
 	// Size and Offset are what the envelope shows.
 	Size, Offset int
-	include      map[string]bool
+	// Filtered is how many items filter rules left out, told when IsFiltered is set.
+	Filtered   int
+	IsFiltered bool
+	// IsPlain leaves the count of filtered items out of the envelope, as lists do that know no filters.
+	IsPlain bool
+	include map[string]bool
 }
 
 // ListSpec says what a list route knows: a blank record of the resource, the field of _search, and fields that may be
@@ -150,24 +155,44 @@ type pagination struct {
 	Offset int `json:"offset"`
 }
 
-type metadata struct {
-	Pagination pagination `json:"pagination"`
-	Filtered   *int       `json:"filtered"`
-}
-
-type envelope struct {
-	Items    []Record `json:"items"`
-	Metadata metadata `json:"metadata"`
-}
-
 // Write answers with the list envelope.
 func (l *List) Write(w http.ResponseWriter, items []Record, total int) error {
 	picked := make([]Record, len(items))
 	for i, r := range items {
 		picked[i] = r.Pick(l.include)
 	}
-	WriteJSON(w, http.StatusOK, envelope{Items: picked, Metadata: metadata{Pagination: pagination{total, l.Size, l.Offset}}})
+	l.write(w, picked, total)
 	return nil
+}
+
+// WriteWhole is Write for a list that is always answered whole, all fields of its items whatever was asked for.
+func (l *List) WriteWhole(w http.ResponseWriter, items []Record) error {
+	if items == nil {
+		items = []Record{}
+	}
+	l.write(w, items, len(items))
+	return nil
+}
+
+// WriteValues is Write for a list of plain values.
+func (l *List) WriteValues(w http.ResponseWriter, values []string, total int) error {
+	if values == nil {
+		values = []string{}
+	}
+	l.write(w, values, total)
+	return nil
+}
+
+func (l *List) write(w http.ResponseWriter, items any, total int) {
+	metadata := Record{{"pagination", pagination{total, l.Size, l.Offset}}}
+	switch {
+	case l.IsPlain:
+	case l.IsFiltered:
+		metadata = append(metadata, Field{"filtered", l.Filtered})
+	default:
+		metadata = append(metadata, Field{"filtered", nil})
+	}
+	WriteJSON(w, http.StatusOK, Record{{"items", items}, {"metadata", metadata}})
 }
 
 // Wants reports whether the answer shows the field.

@@ -20,25 +20,73 @@ const (
 	RoleViewer     = "viewer"
 )
 
-// Roles returns the roles that a user has in a request for the tenant: the system role and the role there. With an
-// empty tenant only the system role counts.
+// SystemRoles and TenantRoles are the roles by what they are given for, in the order in which they are told.
+var (
+	SystemRoles = []string{RoleSysAdmin, RoleDefault}
+	TenantRoles = []string{RoleManager, RoleUser, RoleOperations, RoleViewer}
+)
+
+// Roles returns the roles that a user has in a request for the tenant, by itself and through its groups: the system
+// roles and the roles there. With an empty tenant only the system roles count.
 func Roles(u *model.User, tenant model.TenantName) []string {
 	roles := []string{u.Role}
 	if r := u.TenantRoles[tenant]; tenant != "" && r != "" {
 		roles = append(roles, r)
 	}
+	for _, g := range u.Groups {
+		if g.Role != "" {
+			roles = append(roles, g.Role)
+		}
+		if r := g.TenantRoles[tenant]; tenant != "" && r != "" {
+			roles = append(roles, r)
+		}
+	}
 	return roles
 }
 
+// Changes are what an installation grants beyond the table (true) and takes from it (false), by permission and role.
+type Changes map[string]map[string]bool
+
 // Allows reports whether the user may do what the permission names in the tenant. The bootstrap administrator may do
-// everything; a permission that the table does not know is nobody else's.
-func Allows(u *model.User, tenant model.TenantName, permission string) bool {
+// everything; a permission that nobody was granted is nobody else's.
+func (c Changes) Allows(u *model.User, tenant model.TenantName, permission string) bool {
 	if u.IsBootstrap {
 		return true
 	}
-	granted := permissions[permission]
-	return slices.ContainsFunc(Roles(u, tenant), func(r string) bool { return slices.Contains(granted, r) })
+	return slices.ContainsFunc(Roles(u, tenant), func(r string) bool { return c.Has(r, permission) })
 }
 
-// Permissions returns the table: permission to the roles that have it. The caller must not change it.
-func Permissions() map[string][]string { return permissions }
+// Has reports whether the role has the permission.
+func (c Changes) Has(role, permission string) bool {
+	if granted, changed := c[permission][role]; changed {
+		return granted
+	}
+	return slices.Contains(permissions[permission], role)
+}
+
+// Set grants or takes a permission; a change back to the table is forgotten.
+func (c Changes) Set(role, permission string, granted bool) {
+	if slices.Contains(permissions[permission], role) == granted {
+		delete(c[permission], role)
+		return
+	}
+	if c[permission] == nil {
+		c[permission] = map[string]bool{}
+	}
+	c[permission][role] = granted
+}
+
+// Names returns all permissions: those of the table in its order, then what the changes add, sorted.
+func (c Changes) Names() []string {
+	var names, added []string
+	for _, g := range grants {
+		names = append(names, g.permissions...)
+	}
+	for p := range c {
+		if _, known := permissions[p]; !known {
+			added = append(added, p)
+		}
+	}
+	slices.Sort(added)
+	return append(names, added...)
+}

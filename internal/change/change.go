@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reifyhq/reify/internal/dsl"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -25,6 +26,8 @@ type Env struct {
 	// NewID returns a fresh UUID, NewInstanceID a candidate "<node or group>_<6 of a-z0-9>" for an instance.
 	NewID         func() string
 	NewInstanceID func(name string) string
+	// Secrets returns what a deployment's plan may ask for secrets; nil allows none.
+	Secrets func(*model.Deployment) dsl.SecretGetter
 }
 
 // world is a deployment with everything in it, as it is in the transaction.

@@ -73,8 +73,10 @@ type PlanInstance struct {
 }
 
 // Prepare makes the plan of a deployment from a blueprint and inputs. What is wrong with them is a fault in the words of
-// the language. It takes time and belongs outside of transactions.
-func Prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment, inputs model.Document, newID func(string) string) (*Plan, error) {
+// the language; with secrets nil no plan may use one. It takes time and belongs outside of transactions.
+func Prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment, inputs model.Document, secrets dsl.SecretGetter,
+	newID func(string) string,
+) (*Plan, error) {
 	var parsed dsl.Plan
 	if err := json.Unmarshal(b.Plan, &parsed); err != nil {
 		return nil, fmt.Errorf("read the plan of blueprint %s: %w", b.ID, err)
@@ -84,7 +86,7 @@ func Prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment, input
 		return nil, fmt.Errorf("read the inputs of deployment %s: %w", d.ID, err)
 	}
 	ready, err := dsl.Prepare(ctx, &parsed, dsl.PrepareInput{
-		Inputs: values, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation, NewID: newID,
+		Inputs: values, Secrets: secrets, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation, NewID: newID,
 	})
 	if err != nil {
 		return nil, languageFault(err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reifyhq/reify/internal/dsl"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -50,7 +51,11 @@ func PrepareUpdate(ctx context.Context, view func(func(store.Reader) error) erro
 		}
 	}
 	d.RuntimeOnlyEvaluation = u.RuntimeOnlyEvaluation
-	next, err := Prepare(ctx, b, d, inputs, env.NewInstanceID)
+	var secrets dsl.SecretGetter
+	if env.Secrets != nil {
+		secrets = env.Secrets(d)
+	}
+	next, err := Prepare(ctx, b, d, inputs, secrets, env.NewInstanceID)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func (r *runner) prepareUpdate(ctx context.Context, c *workflow.Change) (applier
 }
 
 func (r *runner) env() change.Env {
-	return change.Env{Now: r.e.Clock.Now(), NewID: r.e.NewID, NewInstanceID: r.e.NewInstanceID}
+	return change.Env{Now: r.e.Clock.Now(), NewID: r.e.NewID, NewInstanceID: r.e.NewInstanceID, Secrets: r.e.Secrets}
 }
 
 func (r *runner) patch(tx store.Tx, args workflow.PatchArgs) (outcome, error) {

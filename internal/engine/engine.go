@@ -28,6 +28,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/clock"
+	"github.com/reifyhq/reify/internal/dsl"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
@@ -55,6 +56,8 @@ type Options struct {
 	// System are the workflows that the manager itself runs, by workflow id.
 	System   map[string]SystemWorkflow
 	Evaluate Evaluator
+	// Secrets returns what a deployment's plan may ask for secrets; optional, nil allows none.
+	Secrets func(*model.Deployment) dsl.SecretGetter
 	// Token returns the plain execution token of an execution.
 	Token func(e *model.Execution) string
 	// NewTaskID, NewGraphID return fresh ids.

@@ -81,7 +81,7 @@ func (h *house) deployBlueprint(id model.DeploymentID) {
 		if err != nil {
 			return err
 		}
-		plan, err := change.Prepare(h.t.Context(), b, d, nil, func(n string) string { return n + "_000000" })
+		plan, err := change.Prepare(h.t.Context(), b, d, nil, nil, func(n string) string { return n + "_000000" })
 		if err != nil {
 			return err
 		}

@@ -54,6 +54,12 @@ const (
 	UnknownAction              Code = "unknown_action"
 	ExistingModification       Code = "existing_started_deployment_modification_error"
 	ModificationEnded          Code = "deployment_modification_already_ended_error"
+	AmbiguousName              Code = "ambiguous_name"
+	OnlyDeploymentUpdate       Code = "only_deployment_update"
+	MaintenanceActive          Code = "maintenance_mode_active"
+	MaintenanceEntering        Code = "entering_maintenance_mode"
+	MissingLicense             Code = "missing_cloudify_license"
+	MissingPremium             Code = "missing_premium_package_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )
@@ -64,6 +70,8 @@ type Error struct {
 	Code    Code
 	Message string
 	Cause   error
+	// Fields are further keys of the answer.
+	Fields map[string]any
 }
 
 // Error returns the message; the cause is reached through Unwrap.

@@ -8,6 +8,14 @@ const HostType = "cloudify.nodes.Compute"
 // Executor says who runs an operation.
 type Executor string
 
+// MarshalJSON writes an executor that was not chosen as null, as the original does.
+func (e Executor) MarshalJSON() ([]byte, error) {
+	if e == "" {
+		return []byte("null"), nil
+	}
+	return EncodeJSON(string(e))
+}
+
 // The executors. Auto is resolved at run time: the host agent when the instance has a host, else central.
 const (
 	ExecutorCentral Executor = "central_deployment_agent"

@@ -17,6 +17,10 @@ type User struct {
 	TenantRoles        map[TenantName]string
 	IsBootstrap        bool
 	ShowGettingStarted bool
+	// Groups are the groups that the user belongs to. They are stored by themselves and read with the user.
+	Groups []*Group
+	// IsLocked says that the account is locked now. It is computed, not stored.
+	IsLocked bool
 }
 
 // Token is an API token of a user. Only the hash of its secret is stored.

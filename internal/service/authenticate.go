@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,33 +23,34 @@ type Credentials struct {
 }
 
 // Authenticate finds out who asks, in the order of rest-api, section 1.2: execution token, Basic, API token. It answers
-// fault.Unauthorized when nobody is found and fault.Forbidden for an unknown tenant.
+// fault.Unauthorized when nobody is found and fault.Forbidden for an unknown tenant; the actor that comes with an error
+// is who tried, for the audit.
 func (s *Service) Authenticate(ctx context.Context, c Credentials) (*Actor, error) {
 	a, err := s.identify(ctx, c)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
-	if c.Tenant == "" {
-		if a.Execution != nil {
-			a.Tenant = a.Execution.Tenant
+	err = s.Store.View(ctx, func(tx store.Reader) (err error) {
+		if a.Changes, err = permissionChanges(tx); err != nil || c.Tenant == "" {
+			return err
 		}
-		return a, nil
-	}
-	a.Tenant = model.TenantName(c.Tenant)
-	err = s.Store.View(ctx, func(tx store.Reader) error {
 		tenants, err := tx.Tenants()
 		if err != nil {
 			return err
 		}
-		for _, t := range tenants {
-			if t == a.Tenant {
-				return nil
-			}
+		if slices.Contains(tenants, model.TenantName(c.Tenant)) {
+			return nil
 		}
-		return fault.New(fault.Forbidden,
-			"Authorization failed: Tried to authenticate with invalid tenant name: %s", c.Tenant)
+		return UnknownTenant(c.Tenant)
 	})
-	return a, err
+	if err != nil {
+		return a, err
+	}
+	a.Tenant = model.TenantName(c.Tenant)
+	if a.Tenant == "" && a.Execution != nil {
+		a.Tenant = a.Execution.Tenant
+	}
+	return a, nil
 }
 
 func unauthorized(format string, args ...any) error {
@@ -107,15 +109,25 @@ func (s *Service) byExecution(ctx context.Context, token string) (*Actor, error)
 // byPassword checks a password and counts failures. An unknown or inactive user is answered like a missing one.
 func (s *Service) byPassword(ctx context.Context, name, password string) (*Actor, error) {
 	var u *model.User
+	locked := false
 	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
-		u, err = tx.User(model.UserName(name))
+		if u, err = tx.User(model.UserName(name)); err != nil {
+			return err
+		}
+		locked, err = s.locked(tx, u)
 		return err
 	})
-	if fault.Is(err, fault.NotFound) || err == nil && !u.Active {
+	if fault.Is(err, fault.NotFound) {
 		return nil, unauthorized("No authentication info provided")
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !u.Active {
+		return &Actor{User: u, Method: "http_basic"}, unauthorized("No authentication info provided")
+	}
+	if locked {
+		return nil, wrongPassword(u)
 	}
 	if s.passwords.check(u.PasswordHash, password) {
 		return &Actor{User: u, Method: "http_basic"}, s.noteLogin(ctx, u)
@@ -132,7 +144,44 @@ func (s *Service) byPassword(ctx context.Context, name, password string) (*Actor
 	if err != nil {
 		return nil, err
 	}
-	return nil, unauthorized("Authentication failed for <User username=`%s`>. Wrong credentials or locked account", u.Name)
+	return nil, wrongPassword(u)
+}
+
+func wrongPassword(u *model.User) error {
+	return unauthorized("Authentication failed for <User username=`%s`>. Wrong credentials or locked account", u.Name)
+}
+
+// locked reports whether the account is locked: after more failures than failed_logins_before_account_lock, for
+// account_lock_period minutes since the last one (rest-api, section 1.2).
+func (s *Service) locked(tx store.Reader, u *model.User) (bool, error) {
+	if u.FailedLogins == 0 {
+		return false, nil
+	}
+	most, err := numberSetting(tx, "rest.failed_logins_before_account_lock")
+	if err != nil {
+		return false, err
+	}
+	minutes, err := numberSetting(tx, "rest.account_lock_period")
+	if err != nil {
+		return false, err
+	}
+	until := u.LastFailedAt.Add(time.Duration(minutes * float64(time.Minute)))
+	return float64(u.FailedLogins) > most && s.Clock.Now().Before(until), nil
+}
+
+// MarkLocked sets IsLocked of users.
+func (s *Service) MarkLocked(tx store.Reader, users ...*model.User) (err error) {
+	for _, u := range users {
+		if u.IsLocked, err = s.locked(tx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UnknownTenant is the refusal of a tenant that does not exist; it is the same as for one that one may not see.
+func UnknownTenant(name string) error {
+	return fault.New(fault.Forbidden, "Authorization failed: Tried to authenticate with invalid tenant name: %s", name)
 }
 
 // loginPrecision is how exact last_login_at is: a client that logs in with every request must not cost a write each.
@@ -148,6 +197,7 @@ func (s *Service) noteLogin(ctx context.Context, u *model.User) error {
 		if err != nil {
 			return err
 		}
+		defer func() { *u = *fresh }()
 		fresh.FailedLogins = 0
 		fresh.LastLoginAt = now
 		if fresh.FirstLoginAt.IsZero() {

@@ -59,7 +59,7 @@ func (s *Service) UploadBlueprint(ctx context.Context, a *Actor, u Upload) (*mod
 	}
 	x := s.systemExecution(a, model.WorkflowUploadBlueprint, model.Document{
 		"blueprint_id": string(u.ID), "app_file_name": u.MainFile, "url": nullable(u.URL),
-		"validate_only": u.ValidateOnly, "labels": nil, "file_server_root": "", "marketplace_api_url": "",
+		"validate_only": u.ValidateOnly, "labels": labelList(u.Labels), "file_server_root": "", "marketplace_api_url": "",
 	})
 	b.UploadExecution = x.ID
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
@@ -79,6 +79,15 @@ func (s *Service) UploadBlueprint(ctx context.Context, a *Actor, u Upload) (*mod
 		return b, nil
 	}
 	return s.awaitUpload(ctx, a, b)
+}
+
+// labelList is the form of labels in the parameters of an execution.
+func labelList(labels []model.Label) []any {
+	out := make([]any, len(labels))
+	for i, l := range labels {
+		out[i] = map[string]any{"key": l.Key, "value": l.Value}
+	}
+	return out
 }
 
 func (s *Service) checkUpload(ctx context.Context, a *Actor, u *Upload) error {

@@ -20,6 +20,7 @@ type NewDeployment struct {
 	Visibility            model.Visibility
 	DisplayName           string
 	Labels                []model.Label
+	Site                  model.SiteName
 	RuntimeOnlyEvaluation bool
 	SkipPluginsValidation bool
 	// Async answers before the deployment's environment is made.
@@ -54,7 +55,7 @@ func (s *Service) CreateDeployment(ctx context.Context, a *Actor, n NewDeploymen
 	d := &model.Deployment{
 		Resource: s.resource(a, n.Visibility), ID: n.ID, Blueprint: b.ID, DisplayName: n.DisplayName, Inputs: n.Inputs,
 		RuntimeOnlyEvaluation: n.RuntimeOnlyEvaluation, InstallationStatus: model.InstallationInactive,
-		Status: model.DeploymentRequiresAttention, Labels: s.stamp(a, n.Labels),
+		Status: model.DeploymentRequiresAttention, Labels: s.stamp(a, n.Labels), SiteName: string(n.Site),
 	}
 	d.UpdatedAt = d.CreatedAt
 	x := s.systemExecution(a, model.WorkflowCreateEnvironment, model.Document{
@@ -84,8 +85,10 @@ func (s *Service) CreateDeployment(ctx context.Context, a *Actor, n NewDeploymen
 
 func (s *Service) deployableBlueprint(ctx context.Context, a *Actor, n NewDeployment) (b *model.Blueprint, err error) {
 	err = s.Store.View(ctx, func(tx store.Reader) error {
-		b, err = visibleBlueprint(tx, a, n.Blueprint)
-		return err
+		if b, err = visibleBlueprint(tx, a, n.Blueprint); err != nil {
+			return err
+		}
+		return checkSite(tx, a, n.Site, n.ID, n.Visibility)
 	})
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (s *Service) createEnvironment(ctx context.Context, job engine.Job) error {
 	if err != nil || d.Workflows != nil {
 		return err
 	}
-	plan, err := change.Prepare(ctx, b, d, d.Inputs, NewInstanceID)
+	plan, err := change.Prepare(ctx, b, d, d.Inputs, s.SecretsOf(d), NewInstanceID)
 	if err != nil {
 		return err
 	}

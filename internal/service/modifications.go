@@ -11,7 +11,7 @@ import (
 
 // env is what a change of the model draws from outside.
 func (s *Service) env() change.Env {
-	return change.Env{Now: s.Clock.Now(), NewID: newUUID, NewInstanceID: NewInstanceID}
+	return change.Env{Now: s.Clock.Now(), NewID: newUUID, NewInstanceID: NewInstanceID, Secrets: s.SecretsOf}
 }
 
 // Modifications lists deployment modifications.

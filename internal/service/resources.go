@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/reifyhq/reify/internal/auth"
 	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
@@ -45,7 +44,7 @@ func (s *Service) mayRead(ctx context.Context, a *Actor, key string) error {
 	tenant := model.TenantName(parts[1])
 	switch parts[0] {
 	case "blueprints", "uploaded-blueprints":
-		if auth.Allows(a.User, tenant, "file_server_auth") {
+		if a.Allows(tenant, "file_server_auth") {
 			return nil
 		}
 		global := false
@@ -61,7 +60,7 @@ func (s *Service) mayRead(ctx context.Context, a *Actor, key string) error {
 			return err
 		}
 	case "deployments", "tenant-resources":
-		if auth.Allows(a.User, tenant, "file_server_auth") {
+		if a.Allows(tenant, "file_server_auth") {
 			return nil
 		}
 	default:

@@ -117,9 +117,9 @@ func instanceData(i *model.NodeInstance) (*fn.NodeInstance, error) {
 // Inputs returns the deployment's inputs.
 func (r *runtime) Inputs(context.Context) (*value.Map, error) { return change.ToValue(r.d.Inputs) }
 
-// Secret fails: this manager keeps no secrets yet.
-func (r *runtime) Secret(_ context.Context, name string) (any, error) {
-	return nil, fmt.Errorf("secret %q: %w", name, fn.ErrNotFound)
+// Secret returns the value of a secret that the deployment may use.
+func (r *runtime) Secret(ctx context.Context, name string) (any, error) {
+	return r.s.secretValue(ctx, r.d.Resource, name)
 }
 
 // Lookup answers what reaches beyond nodes and instances.

@@ -66,11 +66,18 @@ type Actor struct {
 	Execution *model.Execution
 	// Method is how the user was authenticated: http_basic, token or execution_token.
 	Method string
+	// Changes are what the installation grants otherwise than the table of permissions.
+	Changes auth.Changes
+}
+
+// Allows reports whether the actor's user has the permission in the tenant.
+func (a *Actor) Allows(tenant model.TenantName, permission string) bool {
+	return a.Changes.Allows(a.User, tenant, permission)
 }
 
 // Require returns the fault for a missing permission, nil when the actor has it in its tenant.
 func (a *Actor) Require(permission string) error {
-	if auth.Allows(a.User, a.Tenant, permission) {
+	if a.Allows(a.Tenant, permission) {
 		return nil
 	}
 	if a.Tenant == "" {
@@ -93,7 +100,7 @@ func errNoTenant() error {
 }
 
 // isAdmin reports whether the actor sees private resources of others.
-func (a *Actor) isAdmin() bool { return auth.Allows(a.User, a.Tenant, "administrators") }
+func (a *Actor) isAdmin() bool { return a.Allows(a.Tenant, "administrators") }
 
 // Scope is what the actor's lists may show. With allTenants it is every tenant in which one of the user's roles has the
 // permission (rest-api, section 1.5).
@@ -102,12 +109,12 @@ func (a *Actor) Scope(permission string, allTenants bool) store.Scope {
 	if !allTenants {
 		return s
 	}
-	if auth.Allows(a.User, a.Tenant, "all_tenants") {
+	if a.Allows(a.Tenant, "all_tenants") {
 		s.Tenants = nil
 		return s
 	}
-	for t := range a.User.TenantRoles {
-		if t != a.Tenant && auth.Allows(a.User, t, permission) {
+	for _, t := range MemberOf(a.User) {
+		if t != a.Tenant && a.Allows(t, permission) {
 			s.Tenants = append(s.Tenants, t)
 		}
 	}

@@ -23,33 +23,49 @@ func (s *Service) Bootstrap(ctx context.Context, admin model.UserName, password 
 	if len(password) < MinPasswordLength {
 		return "", fault.New(fault.BadParameters, "the administrator's password must have at least %d characters", MinPasswordLength)
 	}
-	salt := make([]byte, auth.SaltSize)
-	rand.Read(salt)
 	created := ""
-	exists := false
+	exists, hasFilters := false, false
 	err := s.Store.View(ctx, func(tx store.Reader) error {
 		_, err := tx.User(admin)
-		exists = err == nil
-		if fault.Is(err, fault.NotFound) {
-			return nil
+		if exists = err == nil; err != nil && !fault.Is(err, fault.NotFound) {
+			return err
 		}
-		return err
+		_, err = tx.Filter(store.Deployments, model.DefaultTenant, serviceFilter)
+		if hasFilters = err == nil; err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		return nil
 	})
-	if err != nil || exists {
+	if err != nil || exists && hasFilters {
 		return "", err
 	}
-	hash := auth.HashPassword(password, salt)
+	if exists {
+		// The installation is older than the filters.
+		return "", s.Store.Update(ctx, func(tx store.Tx) error { return s.addSystemFilters(tx, admin) })
+	}
+	hash := HashPassword(password)
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		if err := tx.PutTenant(model.DefaultTenant); err != nil {
+			return err
+		}
+		if err := s.addSystemFilters(tx, admin); err != nil {
 			return err
 		}
 		created = password
 		return tx.PutUser(&model.User{
 			Name: admin, PasswordHash: hash, Role: auth.RoleSysAdmin, Active: true, CreatedAt: s.Clock.Now(),
-			TenantRoles: map[model.TenantName]string{model.DefaultTenant: auth.RoleManager}, IsBootstrap: true,
+			TenantRoles: map[model.TenantName]string{model.DefaultTenant: auth.RoleUser}, IsBootstrap: true,
+			ShowGettingStarted: true,
 		})
 	})
 	return created, err
+}
+
+// HashPassword returns the form in which a new password is stored.
+func HashPassword(password string) string {
+	salt := make([]byte, auth.SaltSize)
+	rand.Read(salt)
+	return auth.HashPassword(password, salt)
 }
 
 // NewToken is a token together with its secret, which is shown only once.
@@ -93,7 +109,7 @@ func (s *Service) Tokens(ctx context.Context, a *Actor) (tokens []*model.Token, 
 		return nil, err
 	}
 	user := a.User.Name
-	if auth.Allows(a.User, a.Tenant, "manage_others_tokens") {
+	if a.Allows(a.Tenant, "manage_others_tokens") {
 		user = ""
 	}
 	err = s.Store.View(ctx, func(tx store.Reader) error {
@@ -131,7 +147,7 @@ func (s *Service) DeleteToken(ctx context.Context, a *Actor, id model.TokenID) e
 
 func ownToken(tx store.Reader, a *Actor, id model.TokenID) (*model.Token, error) {
 	t, err := tx.Token(id)
-	if err == nil && t.User != a.User.Name && !auth.Allows(a.User, a.Tenant, "manage_others_tokens") ||
+	if err == nil && t.User != a.User.Name && !a.Allows(a.Tenant, "manage_others_tokens") ||
 		fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "Could not find token %s", id)
 	}

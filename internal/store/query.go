@@ -22,6 +22,8 @@ type Query struct {
 	Where []Condition
 	// Search are case-insensitive substrings; all of them are ORed.
 	Search []Search
+	// Rules are conditions of filters; all of them are ANDed.
+	Rules []model.FilterRule
 	// Sort names fields; the default order (creation) always comes last.
 	Sort   []Order
 	Offset int

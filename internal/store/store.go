@@ -34,6 +34,9 @@ type Store interface {
 // Reader reads entities.
 type Reader interface {
 	UserReader
+	GroupReader
+	CatalogReader
+	InsightReader
 	BlueprintReader
 	DeploymentReader
 	ExecutionReader
@@ -45,6 +48,8 @@ type Reader interface {
 type Tx interface {
 	Reader
 	UserWriter
+	GroupWriter
+	CatalogWriter
 	BlueprintWriter
 	DeploymentWriter
 	ExecutionWriter
@@ -55,7 +60,9 @@ type Tx interface {
 // UserReader reads tenants, users, tokens and the installation's own values.
 type UserReader interface {
 	Tenants() ([]model.TenantName, error)
-	// User finds a user by name, ignoring case.
+	// TenantInUse reports whether the tenant holds resources of any kind.
+	TenantInUse(name model.TenantName) (bool, error)
+	// User finds a user by name, ignoring case, with its groups.
 	User(name model.UserName) (*model.User, error)
 	Users(q Query) (Page[*model.User], error)
 	Token(id model.TokenID) (*model.Token, error)
@@ -68,8 +75,12 @@ type UserReader interface {
 // UserWriter writes tenants, users, tokens and values.
 type UserWriter interface {
 	PutTenant(name model.TenantName) error
-	// PutUser inserts or replaces a user.
+	// DeleteTenant removes an empty tenant.
+	DeleteTenant(name model.TenantName) error
+	// PutUser inserts or replaces a user; its groups stay as they are.
 	PutUser(u *model.User) error
+	// DeleteUser removes a user with its tokens and memberships.
+	DeleteUser(name model.UserName) error
 	// PutToken inserts or replaces a token.
 	PutToken(t *model.Token) error
 	DeleteToken(id model.TokenID) error

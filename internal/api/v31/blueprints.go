@@ -66,7 +66,7 @@ func (a *API) writeBlueprint(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) listBlueprints(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: blueprintRecord(&model.Blueprint{}, nil), Search: "id"})
+	l, err := a.parseFiltered(r, actor, service.Blueprints, api.ListSpec{Blank: blueprintRecord(&model.Blueprint{}, nil), Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -84,6 +84,9 @@ func (a *API) listBlueprints(w http.ResponseWriter, r *http.Request, actor *serv
 			}
 		}
 		items = append(items, blueprintRecord(b, upload))
+	}
+	if err := a.countFiltered(r, actor, service.Blueprints, l, page.Total); err != nil {
+		return err
 	}
 	return l.Write(w, items, page.Total)
 }
@@ -235,6 +238,18 @@ func (a *API) patchBlueprint(w http.ResponseWriter, r *http.Request, actor *serv
 		return err
 	}
 	b, err := a.svc.SetBlueprintLabels(r.Context(), actor, model.BlueprintID(param(r, "id")), labels)
+	if err != nil {
+		return err
+	}
+	return a.writeBlueprint(w, r, actor, http.StatusOK, b)
+}
+
+func (a *API) setBlueprintVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	v, err := visibilityBody(w, r)
+	if err != nil {
+		return err
+	}
+	b, err := a.svc.SetBlueprintVisibility(r.Context(), actor, model.BlueprintID(param(r, "id")), v)
 	if err != nil {
 		return err
 	}

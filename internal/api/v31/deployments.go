@@ -73,11 +73,11 @@ func deploymentRecord(v *service.DeploymentView) api.Record {
 	}
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(d.CreatedAt)}, {Name: "id", Value: d.ID}, {Name: "visibility", Value: d.Visibility},
-		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs", Value: object(d.Inputs)}, {Name: "groups", Value: raw(d.Groups)},
-		{Name: "permalink", Value: nil}, {Name: "policy_triggers", Value: raw(d.PolicyTriggers)}, {Name: "policy_types", Value: raw(d.PolicyTypes)},
-		{Name: "outputs", Value: object(d.Outputs)}, {Name: "capabilities", Value: object(d.Capabilities)},
-		{Name: "scaling_groups", Value: groups}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
-		{Name: "workflows", Value: workflowRecords(v)}, {Name: "runtime_only_evaluation", Value: d.RuntimeOnlyEvaluation},
+		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs_p", Value: nil}, {Name: "inputs", Value: object(d.Inputs)}, {Name: "groups_p", Value: nil}, {Name: "groups", Value: raw(d.Groups)},
+		{Name: "permalink", Value: nil}, {Name: "policy_triggers_p", Value: nil}, {Name: "policy_triggers", Value: raw(d.PolicyTriggers)}, {Name: "policy_types_p", Value: nil}, {Name: "policy_types", Value: raw(d.PolicyTypes)},
+		{Name: "outputs_p", Value: nil}, {Name: "outputs", Value: object(d.Outputs)}, {Name: "capabilities_p", Value: nil}, {Name: "capabilities", Value: object(d.Capabilities)},
+		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: groups}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
+		{Name: "workflows_p", Value: nil}, {Name: "workflows", Value: workflowRecords(v)}, {Name: "runtime_only_evaluation", Value: d.RuntimeOnlyEvaluation},
 		{Name: "installation_status", Value: d.InstallationStatus}, {Name: "deployment_status", Value: d.Status},
 		{Name: "sub_services_status", Value: nil}, {Name: "sub_environments_status", Value: nil},
 		{Name: "sub_services_count", Value: 0}, {Name: "sub_environments_count", Value: 0},
@@ -106,7 +106,7 @@ func (a *API) writeDeployment(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: blankDeployment, Search: "id"})
+	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -120,6 +120,9 @@ func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *ser
 	items := make([]api.Record, 0, len(page.Items))
 	for _, v := range page.Items {
 		items = append(items, deploymentRecord(v))
+	}
+	if err := a.countFiltered(r, actor, service.Deployments, l, page.Total); err != nil {
+		return err
 	}
 	return l.Write(w, items, page.Total)
 }
@@ -182,9 +185,11 @@ func decodeDeployment(body api.Body) (n service.NewDeployment, err error) {
 	if n.DisplayName, err = body.Text("display_name"); err != nil {
 		return n, err
 	}
-	if site, _ := body.Text("site_name"); site != "" {
-		return n, fault.Missing("Site", site)
+	site, err := body.Text("site_name")
+	if err != nil {
+		return n, err
 	}
+	n.Site = model.SiteName(site)
 	if n.RuntimeOnlyEvaluation, err = body.Bool("runtime_only_evaluation", false); err != nil {
 		return n, err
 	}
@@ -226,6 +231,42 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 		return err
 	}
 	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, model.DeploymentID(param(r, "id")), labels)
+	if err != nil {
+		return err
+	}
+	return a.writeDeployment(w, r, http.StatusOK, v)
+}
+
+func (a *API) setDeploymentVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	visibility, err := visibilityBody(w, r)
+	if err != nil {
+		return err
+	}
+	v, err := a.svc.SetDeploymentVisibility(r.Context(), actor, model.DeploymentID(param(r, "id")), visibility)
+	if err != nil {
+		return err
+	}
+	return a.writeDeployment(w, r, http.StatusOK, v)
+}
+
+func (a *API) setSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	body, err := api.ReadJSON(w, r, false)
+	if err != nil {
+		return err
+	}
+	site, err := body.Text("site_name")
+	if err != nil {
+		return err
+	}
+	detach, err := body.Bool("detach_site", false)
+	if err != nil {
+		return err
+	}
+	if (site != "") == detach {
+		return fault.New(fault.BadParameters, "Must provide either a `site_name` of a valid site or `detach_site` with true value for "+
+			"detaching the current site of the given deployment")
+	}
+	v, err := a.svc.SetSite(r.Context(), actor, model.DeploymentID(param(r, "id")), model.SiteName(site))
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,7 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
+	l.IsPlain = true
 	q.Limit, q.Offset = l.Query.Limit, l.Query.Offset
 	page, err := a.svc.Events(r.Context(), actor, q, l.AllTenants)
 	if err != nil {
@@ -216,7 +217,7 @@ func (a *API) deleteEvents(w http.ResponseWriter, r *http.Request, actor *servic
 	}
 	api.WriteJSON(w, http.StatusOK, map[string]any{
 		"items":    []int{n},
-		"metadata": map[string]any{"pagination": map[string]int{"total": 1, "size": 0, "offset": 0}},
+		"metadata": map[string]any{"pagination": map[string]int{"total": n}},
 	})
 	return nil
 }

@@ -1,6 +1,7 @@
 package v31
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/reifyhq/reify/internal/api"
@@ -15,10 +16,10 @@ func nodeRecord(v *service.NodeView) api.Record {
 		{Name: "id", Value: n.ID}, {Name: "visibility", Value: n.Visibility}, {Name: "deploy_number_of_instances", Value: n.Deploy},
 		{Name: "host_id", Value: api.Text(n.HostID)}, {Name: "max_number_of_instances", Value: n.Max},
 		{Name: "min_number_of_instances", Value: n.Min}, {Name: "number_of_instances", Value: n.Number},
-		{Name: "planned_number_of_instances", Value: n.Planned}, {Name: "plugins", Value: n.Plugins},
-		{Name: "plugins_to_install", Value: n.PluginsToInstall}, {Name: "properties", Value: object(n.Properties)},
-		{Name: "relationships", Value: n.Relationships}, {Name: "operations", Value: n.Operations}, {Name: "type", Value: n.Type},
-		{Name: "type_hierarchy", Value: n.TypeHierarchy}, {Name: "drifted_instances", Value: v.Drifted},
+		{Name: "planned_number_of_instances", Value: n.Planned}, {Name: "plugins_p", Value: nil}, {Name: "plugins", Value: n.Plugins},
+		{Name: "plugins_to_install_p", Value: nil}, {Name: "plugins_to_install", Value: n.PluginsToInstall}, {Name: "properties_p", Value: nil}, {Name: "properties", Value: object(n.Properties)},
+		{Name: "relationships_p", Value: nil}, {Name: "relationships", Value: n.Relationships}, {Name: "operations_p", Value: nil}, {Name: "operations", Value: n.Operations}, {Name: "type", Value: n.Type},
+		{Name: "type_hierarchy_p", Value: nil}, {Name: "type_hierarchy", Value: n.TypeHierarchy}, {Name: "drifted_instances", Value: v.Drifted},
 		{Name: "unavailable_instances", Value: v.Unhealthy}, {Name: "actual_number_of_instances", Value: v.Actual},
 		{Name: "deployment_id", Value: n.Deployment}, {Name: "blueprint_id", Value: v.Blueprint},
 		{Name: "deployment_display_name", Value: v.DeploymentDisplay},
@@ -30,7 +31,7 @@ func nodeRecord(v *service.NodeView) api.Record {
 var blankNode = nodeRecord(&service.NodeView{Node: &model.Node{}})
 
 func (a *API) listNodes(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: blankNode, Search: "id"})
+	l, err := a.parseFiltered(r, actor, service.Nodes, api.ListSpec{Blank: blankNode, Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -52,6 +53,9 @@ func (a *API) listNodes(w http.ResponseWriter, r *http.Request, actor *service.A
 	for _, v := range page.Items {
 		items = append(items, nodeRecord(v))
 	}
+	if err := a.countFiltered(r, actor, service.Nodes, l, page.Total); err != nil {
+		return err
+	}
 	return l.Write(w, items, page.Total)
 }
 
@@ -70,9 +74,9 @@ func instanceRecord(i *model.NodeInstance) api.Record {
 	}
 	r := api.Record{
 		{Name: "id", Value: i.ID}, {Name: "visibility", Value: i.Visibility}, {Name: "host_id", Value: api.Text(i.HostID)},
-		{Name: "index", Value: i.Index}, {Name: "relationships", Value: relationships},
-		{Name: "runtime_properties", Value: object(i.RuntimeProperties)}, {Name: "system_properties", Value: system},
-		{Name: "scaling_groups", Value: groups}, {Name: "state", Value: i.State}, {Name: "version", Value: i.Version},
+		{Name: "index", Value: i.Index}, {Name: "relationships_p", Value: nil}, {Name: "relationships", Value: relationships},
+		{Name: "runtime_properties_p", Value: nil}, {Name: "runtime_properties", Value: object(i.RuntimeProperties)}, {Name: "system_properties", Value: system},
+		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: groups}, {Name: "state", Value: i.State}, {Name: "version", Value: i.Version},
 		{Name: "has_configuration_drift", Value: i.HasDrift()}, {Name: "is_status_check_ok", Value: i.StatusCheckOK()},
 		{Name: "node_id", Value: i.Node}, {Name: "deployment_id", Value: i.Deployment},
 	}
@@ -82,7 +86,7 @@ func instanceRecord(i *model.NodeInstance) api.Record {
 var blankInstance = instanceRecord(&model.NodeInstance{})
 
 func (a *API) listInstances(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: blankInstance, Search: "id"})
+	l, err := a.parseFiltered(r, actor, service.NodeInstances, api.ListSpec{Blank: blankInstance, Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -93,6 +97,9 @@ func (a *API) listInstances(w http.ResponseWriter, r *http.Request, actor *servi
 	items := make([]api.Record, 0, len(page.Items))
 	for _, i := range page.Items {
 		items = append(items, instanceRecord(i))
+	}
+	if err := a.countFiltered(r, actor, service.NodeInstances, l, page.Total); err != nil {
+		return err
 	}
 	return l.Write(w, items, page.Total)
 }
@@ -135,11 +142,8 @@ func (a *API) patchInstance(w http.ResponseWriter, r *http.Request, actor *servi
 		return err
 	}
 	if body["state"] != nil {
-		text, err := body.Text("state")
-		if err != nil {
-			return err
-		}
-		state := model.InstanceState(text)
+		// Compat: the original takes any value for a state and stores its text.
+		state := model.InstanceState(fmt.Sprint(body["state"]))
 		u.State = &state
 	}
 	for key, target := range map[string]**model.Document{
@@ -160,6 +164,18 @@ func (a *API) patchInstance(w http.ResponseWriter, r *http.Request, actor *servi
 	}
 	api.WriteJSON(w, http.StatusOK, instanceRecord(i))
 	return nil
+}
+
+// changeNode refuses to change or delete a node: only updates of deployments do, and they do it inside this manager.
+func (a *API) changeNode(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	permission := "node_update"
+	if r.Method == http.MethodDelete {
+		permission = "node_delete"
+	}
+	if err := actor.RequireTenant(permission); err != nil {
+		return err
+	}
+	return fault.New(fault.OnlyDeploymentUpdate, "Nodes are changed by updates of their deployment only")
 }
 
 func (a *API) evaluateFunctions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -59,21 +59,6 @@ func (a *API) status(w http.ResponseWriter, _ *http.Request, actor *service.Acto
 	return nil
 }
 
-func (a *API) self(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
-	if err := actor.Require("user_get_self"); err != nil {
-		return err
-	}
-	u := actor.User
-	api.WriteJSON(w, http.StatusOK, api.Record{
-		{Name: "username", Value: u.Name}, {Name: "tenants", Value: len(u.TenantRoles)}, {Name: "tenant_roles", Value: nil},
-		{Name: "groups", Value: 0}, {Name: "role", Value: u.Role}, {Name: "group_system_roles", Value: map[string]any{}},
-		{Name: "active", Value: u.Active}, {Name: "created_at", Value: api.Instant(u.CreatedAt)},
-		{Name: "first_login_at", Value: api.Instant(u.FirstLoginAt)}, {Name: "last_login_at", Value: api.Instant(u.LastLoginAt)},
-		{Name: "is_locked", Value: false}, {Name: "show_getting_started", Value: u.ShowGettingStarted}, {Name: "password_hash", Value: nil},
-	})
-	return nil
-}
-
 // listPlugins answers the envelope of a manager without uploaded plugins: built-in ones are never listed.
 func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.RequireTenant("plugin_list"); err != nil {
@@ -85,6 +70,54 @@ func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service
 	}
 	return l.Write(w, nil, 0)
 }
+
+// clusterStatus shows the one node of this installation as the original shows its clusters of managers, databases and
+// brokers; with summary only the state is told.
+func (a *API) clusterStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.Require("cluster_status_get"); err != nil {
+		return err
+	}
+	summary, err := api.Flag(r.URL.Query(), "summary")
+	if err != nil {
+		return err
+	}
+	overall, status := "OK", http.StatusOK
+	if !a.healthy() {
+		overall = "Fail"
+	}
+	services := map[string]api.Record{}
+	if summary {
+		if overall != "OK" {
+			status = http.StatusInternalServerError
+		}
+	} else {
+		for _, name := range []string{"manager", "db", "broker"} {
+			node := api.Record{{Name: "status", Value: overall}, {Name: "version", Value: a.info.Version}, {Name: "public_ip", Value: localhost},
+				{Name: "private_ip", Value: localhost}, {Name: "services", Value: map[string]any{}}}
+			services[name] = api.Record{{Name: "status", Value: overall}, {Name: "is_external", Value: false},
+				{Name: "nodes", Value: map[string]api.Record{a.info.Manager: node}}}
+		}
+	}
+	api.WriteJSON(w, status, api.Record{{Name: "status", Value: overall}, {Name: "services", Value: services}})
+	return nil
+}
+
+// noItems makes the list handler of a resource of which this manager keeps none yet.
+func noItems(permission string, blank api.Record) api.Handler {
+	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+		if err := actor.RequireTenant(permission); err != nil {
+			return err
+		}
+		l, err := api.ParseList(r, api.ListSpec{Blank: blank, Search: "id"})
+		if err != nil {
+			return err
+		}
+		return l.Write(w, nil, 0)
+	}
+}
+
+var blankSnapshot = blank("created_at", "id", "visibility", "status", "error", "tenant_name", "created_by", "resource_availability",
+	"private_resource")
 
 var blankPlugin = blank("id", "visibility", "archive_name", "distribution", "distribution_release", "distribution_version",
 	"excluded_wheels", "package_name", "package_source", "package_version", "supported_platform", "supported_py_versions",

@@ -1,6 +1,7 @@
-// Package memstore is the persistence seam in memory: for tests and for simulation.
+// Package memstore is the persistence seam in memory: for tests and for simulation of the engine.
 //
-// It keeps every promise of package store except that its data dies with the process. An update works on a copy of the
+// It keeps what executions need, and every promise of package store for that except that its data dies with the process;
+// user groups, secrets, sites, filters and counts answer ErrNotKept. An update works on a copy of the
 // tables it writes and its commit replaces the root, so that views see snapshots and a failed update leaves nothing.
 // Lists are answered by walking: it is made for thousands of rows, not for millions.
 //
@@ -19,6 +20,9 @@ import (
 
 // ErrClosed answers every call after Close.
 var ErrClosed = errors.New("the store is closed")
+
+// ErrNotKept answers every call about something that executions do not need.
+var ErrNotKept = errors.New("the store in memory keeps what executions need and nothing else")
 
 // Store is a store in memory; see New. It is safe for concurrent use.
 type Store struct {
@@ -49,7 +53,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	return fn(reader{s.root.Load()})
+	return fn(reader{s: s.root.Load()})
 }
 
 // Update runs fn on a copy and makes the copy the state when fn succeeds.
@@ -67,7 +71,7 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		return ErrClosed
 	}
 	next := s.root.Load().begin()
-	if err := run(&tx{reader{next}}, fn); err != nil {
+	if err := run(&tx{reader: reader{s: next}}, fn); err != nil {
 		return err
 	}
 	s.root.Store(next)
@@ -99,7 +103,13 @@ func (s *Store) usable(ctx context.Context) error {
 }
 
 // reader answers from one state.
-type reader struct{ s *state }
+type reader struct {
+	s *state
+	notRead
+}
 
 // tx is a reader that may change its state.
-type tx struct{ reader }
+type tx struct {
+	reader
+	notWritten
+}

@@ -25,6 +25,6 @@ func open(_ testing.TB, dir string) store.Store {
 	return s
 }
 
-func TestConformance(t *testing.T) { storetest.Run(t, open) }
+func TestConformance(t *testing.T) { storetest.RunExecutions(t, open) }
 
 func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }

@@ -51,6 +51,11 @@ func (r *reader) compile(n *noun, q store.Query) (*selection, error) {
 			return nil, err
 		}
 	}
+	for _, rule := range q.Rules {
+		if err := s.rule(rule); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.search(q.Search); err != nil {
 		return nil, err
 	}

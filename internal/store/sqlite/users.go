@@ -14,7 +14,7 @@ var users = &noun{
 	unscoped: true,
 	order:    []string{"t.seq"},
 	fields: map[string]field{
-		"username":              {expr: "t.folded", lookup: true},
+		"username":              {expr: "t.folded", lookup: true, sort: "t.name"},
 		"role":                  {expr: "t.role"},
 		"active":                {expr: "t.active", kind: asFlag},
 		"is_bootstrap":          {expr: "t.is_bootstrap", kind: asFlag},
@@ -58,7 +58,12 @@ func (t *tx) PutTenant(name model.TenantName) error {
 }
 
 func (r *reader) User(name model.UserName) (*model.User, error) {
-	return get(r, "User", string(name), "SELECT "+userColumns+" FROM users t WHERE t.folded = ?", scanUser, fold(name))
+	u, err := get(r, "User", string(name), "SELECT "+userColumns+" FROM users t WHERE t.folded = ?", scanUser, fold(name))
+	if err != nil {
+		return nil, err
+	}
+	u.Groups, err = r.groupsOf(name)
+	return u, err
 }
 
 func (r *reader) Users(q store.Query) (store.Page[*model.User], error) {
@@ -72,7 +77,16 @@ func (r *reader) Users(q store.Query) (store.Page[*model.User], error) {
 		}
 		q.Where = append(append(q.Where[:i:i], folded), q.Where[i+1:]...)
 	}
-	return list(r, users, q, view{columns: userColumns}, scanUser)
+	p, err := list(r, users, q, view{columns: userColumns}, scanUser)
+	if err != nil {
+		return p, err
+	}
+	for _, u := range p.Items {
+		if u.Groups, err = r.groupsOf(u.Name); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
 }
 
 func (t *tx) PutUser(u *model.User) error {

@@ -25,11 +25,20 @@ type Opener func(t testing.TB, dir string) store.Store
 
 // Run runs the whole suite.
 func Run(t *testing.T, open Opener) {
-	for _, group := range []struct {
-		name string
-		test func(*testing.T, Opener)
-	}{
+	for _, group := range []group{
 		{"Users", testUsers},
+		{"Groups", testGroups},
+		{"Catalog", testCatalog},
+		{"Rules", testRules},
+	} {
+		group.run(t, open)
+	}
+	RunExecutions(t, open)
+}
+
+// RunExecutions runs the part of the suite that is about what executions need, for stores that keep nothing else.
+func RunExecutions(t *testing.T, open Opener) {
+	for _, group := range []group{
 		{"Tokens", testTokens},
 		{"Values", testValues},
 		{"Blueprints", testBlueprints},
@@ -60,11 +69,21 @@ func Run(t *testing.T, open Opener) {
 		{"Reopen", testReopen},
 		{"Model", testModel},
 	} {
-		t.Run(group.name, func(t *testing.T) {
-			t.Parallel()
-			group.test(t, open)
-		})
+		group.run(t, open)
 	}
+}
+
+// group is a part of the suite.
+type group struct {
+	name string
+	test func(*testing.T, Opener)
+}
+
+func (g group) run(t *testing.T, open Opener) {
+	t.Run(g.name, func(t *testing.T) {
+		t.Parallel()
+		g.test(t, open)
+	})
 }
 
 // env is an open store with the shortcuts that the tests share.

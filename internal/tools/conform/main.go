@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reifyhq/reify/internal/tools/conform/rest"
 	"github.com/reifyhq/reify/internal/tools/conform/workflows"
 )
 
@@ -21,6 +22,7 @@ func main() {
 	commands := []subcommand{
 		{"dsl", runDSL},
 		{"workflows", runWorkflows},
+		{"rest", runREST},
 	}
 	if len(os.Args) > 1 {
 		for _, c := range commands {
@@ -38,6 +40,14 @@ func main() {
 
 func runWorkflows(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := workflows.Run(args, stdout); err != nil {
+		fmt.Fprintln(stderr, "conform:", err)
+		return 1
+	}
+	return 0
+}
+
+func runREST(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := rest.Run(ctx, args, stdout); err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return 1
 	}

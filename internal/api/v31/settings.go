@@ -1,0 +1,196 @@
+package v31
+
+import (
+	"net/http"
+
+	"github.com/reifyhq/reify/internal/api"
+	"github.com/reifyhq/reify/internal/auth"
+	"github.com/reifyhq/reify/internal/fault"
+	"github.com/reifyhq/reify/internal/service"
+)
+
+func settingRecord(v *service.SettingView) api.Record {
+	var schema any
+	if v.Schema != nil {
+		schema = v.Schema
+	}
+	return api.Record{
+		{Name: "name", Value: v.Name}, {Name: "value", Value: v.Value}, {Name: "schema", Value: schema},
+		{Name: "is_editable", Value: v.IsEditable}, {Name: "admin_only", Value: v.AdminOnly},
+		{Name: "updated_at", Value: api.Instant(v.UpdatedAt)}, {Name: "scope", Value: v.Scope}, {Name: "updater_name", Value: api.Text(v.UpdatedBy)},
+	}
+}
+
+// roleTexts says what each role is for.
+var roleTexts = map[string]string{
+	auth.RoleSysAdmin: "User that can manage Cloudify", auth.RoleDefault: "User exists, but have no permissions",
+	auth.RoleManager: "User that can manage tenants", auth.RoleUser: "Regular user, can perform actions on tenants resources",
+	auth.RoleOperations: "User that can only operate existing deployments", auth.RoleViewer: "User that can only view tenant resources",
+}
+
+func (a *API) listSettings(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	scope := r.URL.Query().Get("scope")
+	all, err := a.svc.Settings(r.Context(), actor, scope)
+	if err != nil {
+		return err
+	}
+	items := make([]api.Record, 0, len(all))
+	for _, v := range all {
+		items = append(items, settingRecord(v))
+	}
+	answer := api.Record{{Name: "metadata", Value: map[string]any{}}, {Name: "items", Value: items}}
+	if scope == "" || scope == "authorization" {
+		var roles []api.Record
+		for _, kind := range []struct {
+			name  string
+			roles []string
+		}{{"system_role", auth.SystemRoles}, {"tenant_role", auth.TenantRoles}} {
+			for _, role := range kind.roles {
+				roles = append(roles, api.Record{{Name: "id", Value: len(roles) + 1}, {Name: "name", Value: role},
+					{Name: "type", Value: kind.name}, {Name: "description", Value: roleTexts[role]}})
+			}
+		}
+		answer = append(answer, api.Field{Name: "authorization", Value: map[string]any{
+			"roles": roles, "permissions": a.people.Roles(actor),
+		}})
+	}
+	api.WriteJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func (a *API) getSetting(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	v, err := a.svc.Setting(r.Context(), actor, param(r, "name"))
+	if err != nil {
+		return err
+	}
+	api.WriteJSON(w, http.StatusOK, settingRecord(v))
+	return nil
+}
+
+func (a *API) putSetting(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.Require("manager_config_put"); err != nil {
+		return err
+	}
+	body, err := api.ReadJSON(w, r, false)
+	if err != nil {
+		return err
+	}
+	if err := body.Need("value"); err != nil {
+		return err
+	}
+	force, err := body.Bool("force", false)
+	if err != nil {
+		return err
+	}
+	v, err := a.svc.ChangeSetting(r.Context(), actor, param(r, "name"), body["value"], force)
+	if err != nil {
+		return err
+	}
+	api.WriteJSON(w, http.StatusOK, settingRecord(v))
+	return nil
+}
+
+// require makes a handler that needs a permission and nothing of the service.
+func require(permission string, answer func() (any, error)) api.Handler {
+	return func(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
+		if err := actor.Require(permission); err != nil {
+			return err
+		}
+		v, err := answer()
+		if err != nil {
+			return err
+		}
+		api.WriteJSON(w, http.StatusOK, v)
+		return nil
+	}
+}
+
+// maintenance is always off: a manager that is not to be used is stopped.
+func maintenance() (any, error) {
+	return api.Record{{Name: "status", Value: "deactivated"}, {Name: "activated_at", Value: ""}, {Name: "activation_requested_at", Value: ""},
+		{Name: "remaining_executions", Value: nil}, {Name: "requested_by", Value: ""}}, nil
+}
+
+func identityProvider() (any, error) { return "local", nil }
+
+func ldapStatus() (any, error) { return "disabled", nil }
+
+func providerContext() (any, error) {
+	return api.Record{{Name: "id", Value: "CONTEXT"}, {Name: "name", Value: "provider"}, {Name: "context", Value: map[string]any{}}}, nil
+}
+
+// noLicense answers the license routes as an edition without licenses does.
+func noLicense() (any, error) {
+	return nil, fault.New(fault.MissingPremium, "This manager is free software: it has no licenses and needs none")
+}
+
+func (a *API) snapshotStatus(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
+	api.WriteJSON(w, http.StatusOK, map[string]string{"status": "not-running"})
+	return nil
+}
+
+func (a *API) licenseCheck(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
+	api.WriteJSON(w, http.StatusOK, "OK")
+	return nil
+}
+
+// oneItem makes a list handler for a kind of machine of which this installation has exactly one.
+func oneItem(permission string, record func() api.Record) api.Handler {
+	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+		if err := actor.Require(permission); err != nil {
+			return err
+		}
+		l, err := api.ParseList(r, api.ListSpec{Blank: record()})
+		if err != nil {
+			return err
+		}
+		items := []api.Record{record()}
+		for _, c := range l.Query.Where {
+			if c.Field == "hostname" && len(c.Values) > 0 && c.Values[0] != hostname(items) {
+				items = nil
+			}
+		}
+		return l.Write(w, items, len(items))
+	}
+}
+
+// hostname is the hostname of the only item.
+func hostname(items []api.Record) any {
+	for _, r := range items {
+		for _, f := range r {
+			if f.Name == "hostname" {
+				return f.Value
+			}
+		}
+	}
+	return nil
+}
+
+const localhost = "127.0.0.1"
+
+func (a *API) managerRecord() api.Record {
+	return api.Record{
+		{Name: "id", Value: 1}, {Name: "hostname", Value: a.info.Manager}, {Name: "private_ip", Value: localhost},
+		{Name: "public_ip", Value: localhost}, {Name: "version", Value: a.info.Version}, {Name: "edition", Value: "community"},
+		{Name: "distribution", Value: nil}, {Name: "distro_release", Value: nil}, {Name: "fs_sync_node_id", Value: nil},
+		{Name: "networks", Value: map[string]string{"default": localhost}}, {Name: "last_seen", Value: api.Instant(a.svc.Clock.Now())},
+		{Name: "status_report_frequency", Value: 0}, {Name: "ca_cert_content", Value: nil},
+	}
+}
+
+// brokerRecord is the embedded bus, in the shape of the original's brokers; it listens on no port.
+func (a *API) brokerRecord() api.Record {
+	return api.Record{
+		{Name: "name", Value: "embedded"}, {Name: "host", Value: localhost}, {Name: "management_host", Value: localhost},
+		{Name: "port", Value: 0}, {Name: "username", Value: nil}, {Name: "password", Value: nil}, {Name: "params", Value: nil},
+		{Name: "networks", Value: map[string]string{"default": localhost}}, {Name: "is_external", Value: false},
+		{Name: "ca_cert_content", Value: nil},
+	}
+}
+
+func (a *API) databaseRecord() api.Record {
+	return api.Record{
+		{Name: "name", Value: a.info.Manager}, {Name: "node_id", Value: nil}, {Name: "host", Value: localhost},
+		{Name: "is_external", Value: false}, {Name: "monitoring_username", Value: nil}, {Name: "ca_cert_content", Value: nil},
+	}
+}
