@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"strconv"
-
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -17,7 +15,7 @@ func (e *Engine) dequeue(tx store.Tx) ([]model.ExecutionID, error) {
 	if err != nil || len(queued) == 0 {
 		return nil, err
 	}
-	active, err := countActive(tx, nil)
+	active, busy, err := countActive(tx)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +30,7 @@ func (e *Engine) dequeue(tx store.Tx) ([]model.ExecutionID, error) {
 			continue
 		}
 		taken[key] = true
-		busy, err := countActive(tx, x)
-		if err != nil {
-			return nil, err
-		}
-		if busy > 0 && x.Workflow != model.WorkflowCreateEnvironment {
+		if x.Deployment != "" && busy[key] && x.Workflow != model.WorkflowCreateEnvironment {
 			continue
 		}
 		x.Status = model.ExecutionPending
@@ -49,10 +43,10 @@ func (e *Engine) dequeue(tx store.Tx) ([]model.ExecutionID, error) {
 	return woken, nil
 }
 
-// countActive counts the active executions of x's deployment, or of the whole installation when x is nil. System
-// workflows of the installation itself do not count there.
-func countActive(tx store.Reader, x *model.Execution) (int, error) {
-	q := store.Query{Scope: store.Scope{Admin: true}}
+// countActive counts the active executions of the installation, without system workflows of the installation itself, and
+// says which deployments have one. It reads the active ones only: however many are queued, these are few.
+func countActive(tx store.Reader) (active int, busy map[string]bool, err error) {
+	q := store.Query{Scope: store.Scope{Admin: true}, Limit: -1}
 	var statuses []string
 	for _, s := range model.ExecutionStatuses {
 		if s.Active() {
@@ -60,12 +54,13 @@ func countActive(tx store.Reader, x *model.Execution) (int, error) {
 		}
 	}
 	q.Where = []store.Condition{{Field: "status", Values: statuses}}
-	if x != nil {
-		q.Scope.Tenants = []model.TenantName{x.Tenant}
-		q.Where = append(q.Where, store.Condition{Field: "deployment_id", Values: []string{string(x.Deployment)}})
-	} else {
-		q.Where = append(q.Where, store.Condition{Field: "is_system_workflow", Values: []string{strconv.FormatBool(false)}})
-	}
 	page, err := tx.Executions(q)
-	return page.Total, err
+	busy = map[string]bool{}
+	for _, x := range page.Items {
+		busy[string(x.Tenant)+"/"+string(x.Deployment)] = true
+		if !x.IsSystem {
+			active++
+		}
+	}
+	return active, busy, err
 }
