@@ -186,14 +186,15 @@ type registry struct {
 	latest time.Time
 }
 
-// begin adds an attempt that starts now and reports false when it is running already.
+// begin adds an attempt that starts now and reports false when it is running already, be it for an earlier dispatch: an
+// execution that was cancelled and resumed sends again what may still be at work.
 func (r *registry) begin(t *attempt, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.attempts[t.id] != nil {
+	if r.attempts[t.key()] != nil {
 		return false
 	}
-	r.attempts[t.id], r.latest = t, now
+	r.attempts[t.key()], r.latest = t, now
 	return true
 }
 
@@ -207,7 +208,7 @@ func (r *registry) stuck(slots int, since time.Time) bool {
 func (r *registry) end(t *attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.attempts, t.id)
+	delete(r.attempts, t.key())
 }
 
 // kill ends the attempts of an execution and returns how many there are.

@@ -121,6 +121,29 @@ func TestRunningAttemptIsNotStartedTwice(t *testing.T) {
 	}
 }
 
+// A user who cancels and resumes makes the engine send again, under a new number, what may still be at work.
+func TestResumedTaskWaitsForItsEarlierDispatch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	r.start(t)
+	dir := t.TempDir()
+	file, release := filepath.Join(dir, "runs"), filepath.Join(dir, "release")
+	m := message("t1", "echo begin >> "+file+"; until [ -e "+release+" ]; do sleep 0.05; done; echo end >> "+file)
+	r.send(t, m, 0)
+	waitFor(t, "start", exists(file))
+	r.send(t, m, 1)
+	r.send(t, message("t2", ""), 0)
+	r.finished(t, "t2")
+	if err := os.WriteFile(release, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.finished(t, "t1")
+	r.finished(t, "t1")
+	if text, _ := os.ReadFile(file); string(text) != "begin\nend\nbegin\nend\n" {
+		t.Errorf("the runs were not one after the other: %q", text)
+	}
+}
+
 // sendAgain sends the first attempt of a task once more, as a reconciler does after the window of deduplication.
 func (r *rig) sendAgain(t testing.TB, m *operation.Message) {
 	t.Helper()

@@ -31,6 +31,14 @@ type attempt struct {
 	resumed bool
 }
 
+// key says what the attempt is of, whatever its dispatch.
+func (t *attempt) key() string {
+	if t.task == "" {
+		return t.id
+	}
+	return string(t.execution) + "/" + string(t.task)
+}
+
 // handle is one delivery of a task message, in the order of operations, section 2. A nil error acknowledges it.
 func (a *Agent) handle(ctx context.Context, m bus.Message) error {
 	t := &attempt{id: m.ID, delivery: m.Deliveries}

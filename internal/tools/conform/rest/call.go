@@ -152,14 +152,15 @@ func (c *caller) form(m *matcher, parts map[string]multipartPart) (io.Reader, st
 	for _, name := range names {
 		p := parts[name]
 		header := textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name=%q`, name)}}
-		data := []byte(p.Text)
+		var data []byte
 		if p.File != "" {
 			header.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename="filename"`, name))
 			header.Set("Content-Type", "text/plain")
-			var err error
-			if data, err = c.fixtureFile(p.File); err != nil {
+			file, err := c.fixtureFile(p.File)
+			if err != nil {
 				return nil, "", err
 			}
+			data = file
 		} else {
 			text, err := m.fill(p.Text)
 			if err != nil {
