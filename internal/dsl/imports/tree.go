@@ -15,6 +15,10 @@ import (
 // maxFiles bounds how many files one blueprint may import.
 const maxFiles = 10000
 
+// maxNamespace bounds the length of a full namespace in bytes: a file that
+// imports itself with a namespace is a new file at every turn.
+const maxNamespace = 1024
+
 // Merged is a blueprint with everything it imports.
 type Merged struct {
 	Root    *yamltree.Node
@@ -175,6 +179,9 @@ func (r *run) collect(ctx context.Context, root *yamltree.Node, location string,
 // one fetches what an entry names, unless it was seen before.
 func (r *run) one(ctx context.Context, q queued, en entry, seen map[string]*imported) (*imported, []entry, *diag.Error) {
 	ns := joinNamespace(q.ns, en.namespace)
+	if len(ns) > maxNamespace {
+		return nil, nil, namespaceTooLong(en, q.url)
+	}
 	isBlueprint := strings.HasPrefix(en.name, "blueprint:")
 	if isBlueprint {
 		if e := r.blueprint(en, ns); e != nil {
@@ -223,6 +230,14 @@ func (r *run) withPlugin(root *yamltree.Node, en entry, f Fetched) (*yamltree.No
 		return root, nil
 	}
 	return setProperties(root, en.properties, r.isFunction)
+}
+
+func namespaceTooLong(en entry, from string) *diag.Error {
+	e := diag.Coded(diag.Logic, 13, fmt.Sprintf("Import failed: the namespace of import '%s' is longer than %d characters", en.written, maxNamespace))
+	e.Diag = &diag.D{Code: "import-namespace-too-long", Summary: "Namespace too long",
+		Detail: fmt.Sprintf("%q, imported by %s, adds its namespace to those of the files above it; together they have more than %d characters.", en.written, from, maxNamespace),
+		Fix:    "Look for a file that imports itself, directly or by others."}
+	return e
 }
 
 func joinNamespace(outer, inner string) string {
