@@ -1,5 +1,5 @@
 // Package dsl parses Cloudify blueprints: Parse turns a main file and its
-// imports into a Plan (spec/dsl.md sections 1 to 11), Prepare turns a plan and
+// imports into a Plan (dsl, sections 1 to 11), Prepare turns a plan and
 // input values into a DeploymentPlan with node instances (section 12).
 //
 // The package does no I/O, reads no clock and makes no random numbers: bytes

@@ -1,4 +1,4 @@
-// Package topology makes node instances from a plan (spec/dsl.md section 13),
+// Package topology makes node instances from a plan (dsl, section 13),
 // computes what scaling or an update adds and removes (section 14), and tells
 // the difference of two plans.
 //

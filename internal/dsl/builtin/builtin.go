@@ -1,4 +1,4 @@
-// Package builtin holds the built-in types of the language (spec/dsl.md
+// Package builtin holds the built-in types of the language (dsl,
 // section 16), embedded: the current file, those of older DSL versions, and
 // those of older releases that blueprints import by URL.
 //

@@ -1,4 +1,4 @@
-// Package constraint is the constraints of inputs and parameters (spec/dsl.md
+// Package constraint is the constraints of inputs and parameters (dsl,
 // section 8.3): reading them and testing values against them.
 //
 // It knows nothing of documents or plans. Types whose values live in the

@@ -1,6 +1,6 @@
 // Package diag holds what the parser and the evaluation of functions say when
 // a blueprint is wrong: one error type that carries the reference's class,
-// numeric code and exact message (spec/dsl.md section 15), and diagnostics for
+// numeric code and exact message (dsl, section 15), and diagnostics for
 // authors with our own stable codes, positions, explanations and suggestions.
 //
 // The package renders diagnostics as text, JSON and SARIF to an io.Writer and

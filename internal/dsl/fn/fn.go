@@ -1,4 +1,4 @@
-// Package fn is the intrinsic functions of the language (spec/dsl.md section
+// Package fn is the intrinsic functions of the language (dsl, section
 // 10): recognising them in values, checking their arguments when a blueprint
 // is parsed, and evaluating them when a deployment is made and at run time.
 //

@@ -1,5 +1,5 @@
 // Package iface merges interfaces and operations: a type's over those it
-// inherits, a node template's or relationship's over its type's (spec/dsl.md
+// inherits, a node template's or relationship's over its type's (dsl,
 // section 9). It works on free values and never changes them.
 package iface
 

@@ -1,6 +1,6 @@
 // Package imports turns a main blueprint file and everything it imports into
 // one merged tree: candidate locations, breadth-first traversal, namespaces,
-// merge rules and resolver rules (spec/dsl.md sections 5 and 6).
+// merge rules and resolver rules (dsl, sections 5 and 6).
 //
 // It never reads files or the network: all bytes come through a Source.
 //

@@ -1,5 +1,5 @@
 // Package plan defines the result of parsing a blueprint, its JSON form
-// (spec/dsl.md section 11), and the instances made from it (section 13).
+// (dsl, section 11), and the instances made from it (section 13).
 //
 // The types are data only: parsing is in package dsl, instances are made in
 // package topology. A plan survives a JSON round trip: order of sections, the

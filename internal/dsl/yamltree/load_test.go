@@ -13,7 +13,7 @@ import (
 	"github.com/reifyhq/reify/internal/dsl/value"
 )
 
-// Plain scalars are resolved as in YAML 1.1, spec/dsl.md section 2.
+// Plain scalars are resolved as in YAML 1.1 (dsl, section 2).
 func TestPlainScalars(t *testing.T) {
 	t.Parallel()
 	tests := map[string]any{

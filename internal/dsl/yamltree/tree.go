@@ -1,4 +1,4 @@
-// Package yamltree reads YAML 1.1 as PyYAML's SafeLoader does (spec/dsl.md
+// Package yamltree reads YAML 1.1 as PyYAML's SafeLoader does (dsl,
 // section 2) into a tree in which every value keeps its file, line and column.
 //
 // It owns the YAML library: nothing else imports it. It does no I/O. Documents
