@@ -71,6 +71,12 @@ func (s *Source) Exists(ctx context.Context, u string) bool {
 	return err == nil && !info.IsDir()
 }
 
+// Holds reports whether the URL is a path below Root, whether or not there is a file.
+func (s *Source) Holds(u string) bool {
+	_, below := s.relative(u)
+	return below
+}
+
 func isHTTP(u string) bool {
 	return strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://")
 }

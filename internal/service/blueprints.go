@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -265,10 +266,49 @@ func foreign(a *Actor, r model.Resource, id string) error {
 	return fault.New(fault.IllegalAction, "Can't modify the global resource `%s` from outside its tenant `%s`", id, r.Tenant)
 }
 
-// DeleteBlueprint removes a blueprint with its files. One that deployments use is fault.DependentExists, force or not.
+// importers returns blueprints of the tenant whose plans import the blueprint.
+func (s *Service) importers(ctx context.Context, t model.TenantName, id model.BlueprintID) (out []string, err error) {
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		out = nil
+		all, err := tx.Blueprints(store.Query{
+			Scope: store.Scope{Tenants: []model.TenantName{t}, Admin: true}, Limit: -1,
+		})
+		if err != nil {
+			return err
+		}
+		for _, b := range all.Items {
+			var plan struct {
+				Imported []model.BlueprintID `json:"imported_blueprints"`
+			}
+			if len(b.Plan) == 0 {
+				continue
+			}
+			if err := json.Unmarshal(b.Plan, &plan); err != nil {
+				return fmt.Errorf("read the plan of blueprint %s: %w", b.ID, err)
+			}
+			if b.ID != id && slices.Contains(plan.Imported, id) {
+				out = append(out, string(b.ID))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// DeleteBlueprint removes a blueprint with its files. One that deployments use is fault.DependentExists, force or not;
+// one that other blueprints import is fault.BlueprintInUse unless forced (rest-api, section 2.5).
 func (s *Service) DeleteBlueprint(ctx context.Context, a *Actor, id model.BlueprintID, force bool) error {
 	if err := a.RequireTenant("blueprint_delete"); err != nil {
 		return err
+	}
+	if !force {
+		users, err := s.importers(ctx, a.Tenant, id)
+		if err != nil {
+			return err
+		}
+		if len(users) > 0 {
+			return fault.New(fault.BlueprintInUse, "Blueprint `%s` is imported by: %s; delete these first, or use force", id, strings.Join(users, ", "))
+		}
 	}
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		b, err := visibleBlueprint(tx, a, id)

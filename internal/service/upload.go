@@ -16,7 +16,6 @@ import (
 
 	"github.com/reifyhq/reify/internal/archive"
 	"github.com/reifyhq/reify/internal/dsl"
-	"github.com/reifyhq/reify/internal/dslfiles"
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
@@ -212,9 +211,8 @@ func (u *upload) parse(ctx context.Context) error {
 	if err := u.enter(ctx, model.BlueprintParsing); err != nil {
 		return err
 	}
-	prefix := filesPrefix(u.tenant, u.id)
-	src := &dslfiles.Source{FS: blobFS{ctx, u.s.Blobs, prefix}, Root: "/" + prefix, Get: dslfiles.NewHTTP(u.s.Clock).Get}
-	in, err := src.Input(u.blueprint.MainFile)
+	src := &blueprintSource{s: u.s, tenant: u.tenant}
+	in, err := src.tree(ctx, u.tenant, u.id).Input(u.blueprint.MainFile)
 	if err != nil {
 		return &uploadFailure{model.BlueprintFailedParsing, err}
 	}
