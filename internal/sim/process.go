@@ -195,7 +195,9 @@ func (m *manager) choices() []choice {
 			all = append(all, choice{p.name + " timer", func() { p.fire(t) }})
 		}
 	}
-	for _, watch := range p.watchers {
+	// Watchers register in the order in which their goroutines happened to start.
+	watchers := slices.SortedFunc(slices.Values(p.watchers), func(a, b *watcher) int { return strings.Compare(a.topic, b.topic) })
+	for _, watch := range watchers {
 		if len(watch.notes) > 0 {
 			all = append(all, choice{p.name + " is notified of " + watch.notes[0], func() { watch.next() }})
 		}
