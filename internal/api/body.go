@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,6 +129,21 @@ func (b Body) List(key string) ([]any, error) {
 	default:
 		return nil, wrongType(key, "list", v)
 	}
+}
+
+// OnlyLabels returns the labels of a body that may hold nothing else.
+func (b Body) OnlyLabels() ([]model.Label, error) {
+	var unknown []string
+	for key := range b {
+		if key != "labels" {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return nil, fault.New(fault.BadParameters, "Unknown parameters: %s", strings.Join(unknown, ", "))
+	}
+	return b.Labels("labels")
 }
 
 // Labels returns labels given as [{k: v}, {k: [v1, v2]}] or as [{key: k, value: v}].

@@ -224,16 +224,7 @@ func (a *API) patchBlueprint(w http.ResponseWriter, r *http.Request, actor *serv
 	if len(body) == 0 {
 		return fault.New(fault.IllegalAction, "Update a blueprint request must include at least one parameter to update")
 	}
-	var unknown []string
-	for key := range body {
-		if key != "labels" {
-			unknown = append(unknown, key)
-		}
-	}
-	if len(unknown) > 0 {
-		return fault.New(fault.BadParameters, "Unknown parameters: %s", strings.Join(unknown, ", "))
-	}
-	labels, err := body.Labels("labels")
+	labels, err := body.OnlyLabels()
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package v31
 import (
 	"net/http"
 	"sort"
-	"strings"
 
 	"github.com/reifyhq/reify/internal/api"
 	"github.com/reifyhq/reify/internal/fault"
@@ -217,16 +216,7 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 			return fault.New(fault.Conflict, "%s is already set", key)
 		}
 	}
-	var unknown []string
-	for key := range body {
-		if key != "labels" {
-			unknown = append(unknown, key)
-		}
-	}
-	if len(unknown) > 0 {
-		return fault.New(fault.BadParameters, "Unknown parameters: %s", strings.Join(unknown, ", "))
-	}
-	labels, err := body.Labels("labels")
+	labels, err := body.OnlyLabels()
 	if err != nil {
 		return err
 	}
