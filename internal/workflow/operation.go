@@ -37,7 +37,7 @@ func (b *builder) implements(i *model.NodeInstance, name string) bool {
 	return ok && !op.IsNoop()
 }
 
-// op adds an operation of an instance; nil when its type declares none.
+// op adds an operation of an instance; nil when there is nothing to run.
 func (b *builder) op(i *model.NodeInstance, name string) *model.Task {
 	return b.opWith(i, name, call{})
 }
