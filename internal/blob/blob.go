@@ -4,7 +4,7 @@
 // empty, "." or "..". Stored objects are immutable until they are replaced or removed as a whole; a Put that fails leaves
 // the old object. The package knows nothing about what the objects mean.
 //
-// Implementations: blob/fs (a local directory); blob/blobtest is the suite that each passes.
+// Implementations: blob/fs (a local directory) and blob/s3 (a bucket); blob/blobtest is the suite that each passes.
 package blob
 
 import (

@@ -24,7 +24,7 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Store }},
 	{name: "bus", doc: "Broker, nats://… or tls://…; empty is the embedded one.",
 		at: func(c *Config) any { return &c.Bus }},
-	{name: "blob", doc: "File store, s3://…; empty is data_dir.",
+	{name: "blob", doc: "File store, s3://[KEY:SECRET@]HOST/BUCKET[/PREFIX][?region=R]; empty is data_dir.",
 		at: func(c *Config) any { return &c.Blob }},
 	{name: "tls.cert", doc: "File with the certificate chain of the REST API, PEM.",
 		at: func(c *Config) any { return &c.TLS.Cert }},

@@ -21,7 +21,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reifyhq/reify/internal/agent"
+	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/blob/fs"
+	"github.com/reifyhq/reify/internal/blob/s3"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/config"
@@ -64,8 +66,8 @@ type manager struct {
 // and why, or which part failed.
 func Run(ctx context.Context, o Options) (err error) {
 	m := &manager{Options: o, clock: clock.Real{}}
-	if o.Config.Store != "" || o.Config.Blob != "" {
-		return errors.New("this manager keeps its state and files in its data directory only; leave the settings store and blob empty")
+	if o.Config.Store != "" {
+		return errors.New("this manager keeps its state in its data directory only; leave the setting store empty")
 	}
 	if m.dir, err = openDataDir(o.Config.DataDir); err != nil {
 		return err
@@ -83,19 +85,35 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer m.bus.Close()
-	blobs, err := fs.Open(m.dir.path("files"))
+	blobs, closeBlobs, err := m.openBlobs(ctx)
 	if err != nil {
-		return fmt.Errorf("open the file store: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, blobs.Close()) }()
+	defer func() { err = errors.Join(err, closeBlobs()) }()
 	if err := m.build(ctx, blobs); err != nil {
 		return err
 	}
 	return m.run(ctx)
 }
 
+// openBlobs opens the bucket that is set, or the directory.
+func (m *manager) openBlobs(ctx context.Context) (blob.Store, func() error, error) {
+	if address := m.Config.Blob; address != "" {
+		s, err := s3.Open(ctx, address)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	}
+	s, err := fs.Open(m.dir.path("files"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the file store: %w", err)
+	}
+	return s, s.Close, nil
+}
+
 // build makes the parts above storage and bus.
-func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
+func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),

@@ -21,7 +21,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/fault"
@@ -71,42 +70,6 @@ func (s *Store) prepare() error {
 // Close releases the directory. Objects that are open stay readable.
 func (s *Store) Close() error { return s.root.Close() }
 
-// maxKey and maxSegment are what common file systems and S3 agree on, in bytes.
-const (
-	maxKey     = 1024
-	maxSegment = 255
-)
-
-// check returns fault.BadParameters for a key that is not valid.
-func check(key string) error {
-	bad := func(why string) error {
-		return fault.New(fault.BadParameters, "invalid object key %q: %s", key, why)
-	}
-	switch {
-	case key == "":
-		return bad("it is empty")
-	case len(key) > maxKey:
-		return bad(fmt.Sprintf("it is longer than %d bytes", maxKey))
-	case !utf8.ValidString(key):
-		return bad("it is not UTF-8")
-	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }):
-		return bad("it contains a control character or a backslash")
-	}
-	for segment := range strings.SplitSeq(key, "/") {
-		switch {
-		case segment == "" || segment == "." || segment == "..":
-			return bad(fmt.Sprintf("%q cannot be a part of it", segment))
-		case len(segment) > maxSegment:
-			return bad(fmt.Sprintf("a part is longer than %d bytes", maxSegment))
-		}
-	}
-	return nil
-}
-
-func missing(key string) error {
-	return fault.New(fault.NotFound, "there is no object `%s`", key)
-}
-
 // absent reports whether err says that there is no file at a path, for whatever reason.
 func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
@@ -114,7 +77,7 @@ func absent(err error) bool {
 
 // Put stores r; see blob.Store.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader) (blob.Info, error) {
-	if err := check(key); err != nil {
+	if err := blob.CheckKey(key); err != nil {
 		return blob.Info{}, err
 	}
 	name := incoming + "/" + rand.Text()
@@ -227,7 +190,7 @@ func (s *Store) Open(_ context.Context, key string) (blob.Object, error) {
 	}
 	f, err := s.root.Open(path.Join(objects, key))
 	if absent(err) {
-		return nil, missing(key)
+		return nil, blob.Missing(key)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open object %s: %w", key, err)
@@ -253,13 +216,13 @@ func (s *Store) Stat(_ context.Context, key string) (blob.Info, error) { return 
 
 // stat finds regular files only: whatever else somebody put into the directory is no object.
 func (s *Store) stat(key string) (blob.Info, error) {
-	if err := check(key); err != nil {
+	if err := blob.CheckKey(key); err != nil {
 		return blob.Info{}, err
 	}
 	stat, err := s.root.Lstat(path.Join(objects, key))
 	switch {
 	case absent(err) || err == nil && !stat.Mode().IsRegular():
-		return blob.Info{}, missing(key)
+		return blob.Info{}, blob.Missing(key)
 	case err != nil:
 		return blob.Info{}, fmt.Errorf("look at object %s: %w", key, err)
 	}
@@ -269,7 +232,7 @@ func (s *Store) stat(key string) (blob.Info, error) {
 // List returns the objects below a prefix; see blob.Store. The empty prefix stands for all objects.
 func (s *Store) List(ctx context.Context, prefix string) ([]blob.Info, error) {
 	if prefix != "" {
-		if err := check(prefix); err != nil {
+		if err := blob.CheckKey(prefix); err != nil {
 			return nil, err
 		}
 	}
@@ -313,7 +276,7 @@ func (s *Store) Delete(_ context.Context, key string) error {
 	target := path.Join(objects, key)
 	err := s.root.Remove(target)
 	if absent(err) {
-		return missing(key)
+		return blob.Missing(key)
 	}
 	if err == nil {
 		err = s.prune(target)
@@ -326,7 +289,7 @@ func (s *Store) Delete(_ context.Context, key string) error {
 
 // DeleteAll removes the objects below a prefix at once: readers find all of them or none. See blob.Store.
 func (s *Store) DeleteAll(_ context.Context, prefix string) error {
-	if err := check(prefix); err != nil {
+	if err := blob.CheckKey(prefix); err != nil {
 		return err
 	}
 	target, trash := path.Join(objects, prefix), incoming+"/"+rand.Text()

@@ -16,6 +16,8 @@ type need struct {
 	program, why, pkg string
 	// places are globs beside PATH where the program may be.
 	places []string
+	// module is the Go program that "go install" makes, with its version, where there is no package.
+	module string
 	// optional needs are installed when that is possible and missed without harm.
 	optional bool
 }
@@ -28,6 +30,7 @@ var needs = []need{
 	{program: "curl", why: "operations of the examples", pkg: "curl"},
 	{program: "initdb", why: "the database of examples/three-tier", pkg: "postgresql", optional: true,
 		places: []string{"/usr/lib/postgresql/*/bin/initdb"}},
+	{program: "versitygw", why: "the S3 service of the tests", module: "github.com/versity/versitygw/cmd/versitygw@v1.8.0"},
 }
 
 func main() {
@@ -60,7 +63,11 @@ func (n need) found() bool {
 	if _, err := exec.LookPath(n.program); err == nil {
 		return true
 	}
-	for _, glob := range n.places {
+	places := n.places
+	if n.module != "" {
+		places = append(places, filepath.Join(goBin(), n.program))
+	}
+	for _, glob := range places {
 		if found, err := filepath.Glob(glob); err == nil && len(found) > 0 {
 			return true
 		}
@@ -68,8 +75,25 @@ func (n need) found() bool {
 	return false
 }
 
-// install installs a package with apt-get, as root or through sudo.
+// goBin is where "go install" puts programs, "" when go does not say.
+func goBin() string {
+	out, err := exec.Command("go", "env", "GOBIN", "GOPATH").Output()
+	if err != nil {
+		return ""
+	}
+	bin, gopath, _ := strings.Cut(strings.TrimRight(string(out), "\n"), "\n")
+	if bin == "" {
+		bin = filepath.Join(gopath, "bin")
+	}
+	return bin
+}
+
+// install installs a program with go, or a package with apt-get, as root or through sudo.
 func install(n need, updated *bool) error {
+	if n.module != "" {
+		fmt.Printf("setup: building %s for %s; this takes a few minutes once\n", n.module, n.why)
+		return command("go", "install", n.module)
+	}
 	apt := []string{"apt-get"}
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return errors.New("this is not a Debian system; install " + n.pkg + " by hand")
