@@ -339,6 +339,9 @@ func (s *Service) DeleteBlueprint(ctx context.Context, a *Actor, id model.Bluepr
 			return fault.New(fault.DependentExists,
 				"Can't delete blueprint %s - There exist deployments for this blueprint; Deployments ids: %s", id, strings.Join(ids, ","))
 		}
+		if err := tx.DeletePluginsUpdates(a.Tenant, id); err != nil {
+			return err
+		}
 		return tx.DeleteBlueprint(a.Tenant, id)
 	})
 	if err != nil {

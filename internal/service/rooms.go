@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"slices"
@@ -92,4 +93,9 @@ func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
 // Await returns the execution when it has ended, or as it is when limit has passed.
 func (s *Service) Await(ctx context.Context, id model.ExecutionID, limit time.Duration) (*model.Execution, error) {
 	return s.await(ctx, id, limit)
+}
+
+// Reparse makes the plan that an uploaded blueprint has with the plugins that are uploaded now; nothing is stored.
+func (s *Service) Reparse(ctx context.Context, b *model.Blueprint, o PluginOverrides) (json.RawMessage, error) {
+	return s.parseStored(ctx, b, o)
 }

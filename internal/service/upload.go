@@ -227,25 +227,9 @@ func (u *upload) parse(ctx context.Context) error {
 	if err := u.enter(ctx, model.BlueprintParsing); err != nil {
 		return err
 	}
-	src := &blueprintSource{s: u.s, tenant: u.tenant, user: u.blueprint.CreatedBy, overrides: u.plugins}
-	in, err := src.tree(ctx, u.tenant, u.id).Input(u.blueprint.MainFile)
+	data, err := u.s.parseStored(ctx, u.blueprint, u.plugins)
 	if err != nil {
-		return &uploadFailure{model.BlueprintFailedParsing, err}
-	}
-	in.Now = u.s.Clock.Now()
-	plan, problems := dsl.Parse(ctx, in, src)
-	if err := problems.Err(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if slices.Contains(src.refused, err.Error()) {
-			return &uploadFailure{model.BlueprintFailedParsing, fmt.Errorf("Failed parsing blueprint - %w", err)}
-		}
-		return &uploadFailure{model.BlueprintInvalid, fmt.Errorf("Invalid blueprint - %w", err)}
-	}
-	data, err := json.Marshal(plan)
-	if err != nil {
-		return fmt.Errorf("write the plan of blueprint %s: %w", u.id, err)
+		return err
 	}
 	var doc struct {
 		Description  string          `json:"description"`
@@ -270,6 +254,32 @@ func (u *upload) parse(ctx context.Context) error {
 		}
 		sort.SliceStable(b.Labels, func(i, j int) bool { return b.Labels[i].Key < b.Labels[j].Key })
 	})
+}
+
+// parseStored makes the plan of a blueprint from its stored files and the plugins that are uploaded now. What is wrong with
+// the blueprint is an uploadFailure.
+func (s *Service) parseStored(ctx context.Context, b *model.Blueprint, o plugin.Overrides) (json.RawMessage, error) {
+	src := &blueprintSource{s: s, tenant: b.Tenant, user: b.CreatedBy, overrides: o}
+	in, err := src.tree(ctx, b.Tenant, b.ID).Input(b.MainFile)
+	if err != nil {
+		return nil, &uploadFailure{model.BlueprintFailedParsing, err}
+	}
+	in.Now = s.Clock.Now()
+	plan, problems := dsl.Parse(ctx, in, src)
+	if err := problems.Err(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if slices.Contains(src.refused, err.Error()) {
+			return nil, &uploadFailure{model.BlueprintFailedParsing, fmt.Errorf("Failed parsing blueprint - %w", err)}
+		}
+		return nil, &uploadFailure{model.BlueprintInvalid, fmt.Errorf("Invalid blueprint - %w", err)}
+	}
+	data, err := json.Marshal(plan)
+	if err != nil {
+		return nil, fmt.Errorf("write the plan of blueprint %s: %w", b.ID, err)
+	}
+	return data, nil
 }
 
 // fail records why the upload failed and drops its files.

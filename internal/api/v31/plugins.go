@@ -169,21 +169,15 @@ func (a *API) actOnPlugin(w http.ResponseWriter, r *http.Request, actor *service
 	if action != "install" {
 		return fault.New(fault.UnknownAction, "Unknown action %q for a plugin; the only one is install", action)
 	}
-	var names [2][]string
-	for i, key := range []string{"managers", "agents"} {
-		list, err := body.List(key)
-		if err != nil {
-			return err
-		}
-		for _, v := range list {
-			name, ok := v.(string)
-			if !ok {
-				return fault.New(fault.BadParameters, "%s must be a list of names", key)
-			}
-			names[i] = append(names[i], name)
-		}
+	managers, err := nameList(body, "managers")
+	if err != nil {
+		return err
 	}
-	p, err := a.plugins.Install(r.Context(), actor, model.PluginID(param(r, "id")), names[0], names[1])
+	agents, err := nameList(body, "agents")
+	if err != nil {
+		return err
+	}
+	p, err := a.plugins.Install(r.Context(), actor, model.PluginID(param(r, "id")), managers, agents)
 	if err != nil {
 		return err
 	}
@@ -308,4 +302,95 @@ func pluginsUpdateRecord(u *model.PluginsUpdate) api.Record {
 		{Name: "execution_id", Value: api.Text(u.Execution)},
 	}
 	return append(r, api.Common(u.Resource)...)
+}
+
+var blankPluginsUpdate = pluginsUpdateRecord(&model.PluginsUpdate{})
+
+func (a *API) listPluginsUpdates(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	l, err := api.ParseList(r, api.ListSpec{Blank: blankPluginsUpdate, Search: "id"})
+	if err != nil {
+		return err
+	}
+	page, err := a.plugins.Updates(r.Context(), actor, l.Query, l.AllTenants)
+	if err != nil {
+		return err
+	}
+	return write(l, w, page, pluginsUpdateRecord)
+}
+
+func (a *API) getPluginsUpdate(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	u, err := a.plugins.Update(r.Context(), actor, model.PluginsUpdateID(param(r, "id")))
+	if err != nil {
+		return err
+	}
+	return writeOne(w, r, http.StatusOK, pluginsUpdateRecord(u))
+}
+
+// runPluginsUpdate answers …/update/initiate, whose id is a blueprint, and …/update/finalize, whose id is an update and
+// which does nothing: the workflow finishes its update itself.
+func (a *API) runPluginsUpdate(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if param(r, "action") != "initiate" {
+		return a.getPluginsUpdate(w, r, actor)
+	}
+	body, err := api.ReadJSON(w, r, true)
+	if err != nil {
+		return err
+	}
+	n, err := decodePluginsUpdate(body)
+	if err != nil {
+		return err
+	}
+	u, err := a.plugins.StartUpdate(r.Context(), actor, model.BlueprintID(param(r, "id")), n)
+	if err != nil {
+		return err
+	}
+	return writeOne(w, r, http.StatusOK, pluginsUpdateRecord(u))
+}
+
+func decodePluginsUpdate(body api.Body) (n plugins.NewUpdate, err error) {
+	for key, into := range map[string]*[]string{"plugin_names": &n.Names, "to_latest": &n.ToLatest, "to_minor": &n.ToMinor} {
+		if *into, err = nameList(body, key); err != nil {
+			return n, err
+		}
+	}
+	for key, into := range map[string]*bool{"all_to_latest": &n.AllToLatest, "all_to_minor": &n.AllToMinor, "force": &n.Force} {
+		if *into, err = body.Bool(key, false); err != nil {
+			return n, err
+		}
+	}
+	allTenants, err := body.Bool("all_tenants", false)
+	if err != nil {
+		return n, err
+	}
+	if allTenants {
+		return n, fault.New(fault.BadParameters, "this manager updates the deployments of one tenant at a time; leave all_tenants out")
+	}
+	mapping, err := body.Object("mapping")
+	if err != nil {
+		return n, err
+	}
+	n.Mapping = map[string]string{}
+	for name := range mapping {
+		if n.Mapping[name], err = api.Body(mapping).Text(name); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// nameList reads a list of names; a missing one is nil.
+func nameList(body api.Body, key string) ([]string, error) {
+	list, err := body.List(key)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return nil, fault.New(fault.BadParameters, "%s must be a list of names", key)
+		}
+		out = append(out, text)
+	}
+	return out, nil
 }

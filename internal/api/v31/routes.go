@@ -147,6 +147,10 @@ func (a *API) pluginRoutes() []route {
 		{method: "GET", path: "/plugins/{id}/archive", handler: a.pluginArchive},
 		{method: "GET", path: "/plugins/{id}/yaml", handler: a.pluginYAML},
 		{method: "PATCH", path: "/plugins/{id}/set-visibility", handler: a.setPluginVisibility},
+
+		{method: "GET", path: "/plugins-updates", handler: a.listPluginsUpdates},
+		{method: "GET", path: "/plugins-updates/{id}", handler: a.getPluginsUpdate},
+		{method: "POST", path: "/plugins-updates/{id}/update/{action}", handler: a.runPluginsUpdate},
 	}
 }
 

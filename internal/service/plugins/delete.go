@@ -31,7 +31,9 @@ func users(tx store.Reader, p *model.Plugin) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("blueprint %s: %w", b.ID, err)
 		}
-		uses := func(o plugin.Planned) bool { return o.PackageName == p.PackageName && o.PackageVersion == p.PackageVersion }
+		uses := func(o plugin.Planned) bool {
+			return o.PackageName == p.PackageName && o.PackageVersion == p.PackageVersion
+		}
 		if slices.ContainsFunc(list, uses) {
 			out = append(out, string(b.ID))
 		}
