@@ -119,7 +119,7 @@ func (im Import) Choose(list []*model.Plugin) (*model.Plugin, error) {
 		if len(im.Versions) > 0 && !im.Versions.Match(p.PackageVersion) {
 			continue
 		}
-		if best == nil || CompareText(best.PackageVersion, p.PackageVersion) < 0 {
+		if best == nil || im.prefers(p.PackageVersion, best.PackageVersion) {
 			best = p
 		}
 	}
@@ -132,6 +132,22 @@ func (im Import) Choose(list []*model.Plugin) (*model.Plugin, error) {
 		return nil, invalid("Plugin %s (query: %s) not found", im.Name, im.query)
 	}
 	return nil, invalid("Plugin %s not found", im.Name)
+}
+
+// prefers reports whether version a is rather meant than b. An import that names no version means a pre-release only when
+// there is nothing else.
+func (im Import) prefers(a, b string) bool {
+	if len(im.Versions) == 0 {
+		if early := isPrerelease(a); early != isPrerelease(b) {
+			return !early
+		}
+	}
+	return CompareText(a, b) > 0
+}
+
+func isPrerelease(text string) bool {
+	v, err := ParseVersion(text)
+	return err == nil && v.IsPrerelease()
 }
 
 // versioned are names such as plugin_1_4.yaml.
