@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,8 +44,8 @@ resource_tags:
   team: one
 `
 
-// wagon writes a wagon of the version and its plugin.yaml, and returns both paths.
-func wagon(t *testing.T, version string) (file, description string) {
+// wagon writes a wagon of the version and its plugin.yaml with what is added to it, and returns both paths.
+func wagon(t *testing.T, version, added string) (file, description string) {
 	t.Helper()
 	dir := t.TempDir()
 	var buf bytes.Buffer
@@ -73,16 +74,18 @@ func wagon(t *testing.T, version string) (file, description string) {
 	if err := os.WriteFile(file, buf.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(description, fmt.Appendf(nil, pluginYAML, version), 0o644); err != nil {
+	if err := os.WriteFile(description, fmt.Appendf(nil, pluginYAML+added, version), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file, description
 }
 
 // uploadPlugin uploads a version of the demo plugin and returns its id.
-func (m *manager) uploadPlugin(version string) model.PluginID {
+func (m *manager) uploadPlugin(version string) model.PluginID { return m.uploadPluginWith(version, "") }
+
+func (m *manager) uploadPluginWith(version, added string) model.PluginID {
 	m.t.Helper()
-	file, description := wagon(m.t, version)
+	file, description := wagon(m.t, version, added)
 	m.ok("plugins", "upload", file, "-y", description)
 	page, err := m.client().ListPlugins(m.t.Context(), client.ListOptions{Equal: map[string][]string{"package_version": {version}}}, false)
 	if err != nil || len(page.Items) != 1 {
@@ -130,13 +133,19 @@ func (m *manager) uploadWith(id, dir, members string) (status int, answer string
 	if err != nil || w.Close() != nil {
 		m.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(m.t.Context(), http.MethodPut, m.url+"/api/v3.1/blueprints/"+id, &form)
+	return m.send("admin", http.MethodPut, "/api/v3.1/blueprints/"+id, w.FormDataContentType(), &form)
+}
+
+// send makes a request as a user whose password is the administrator's.
+func (m *manager) send(user, method, path, contentType string, body io.Reader) (status int, answer string) {
+	m.t.Helper()
+	req, err := http.NewRequestWithContext(m.t.Context(), method, m.url+path, body)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", w.FormDataContentType())
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Tenant", "default_tenant")
-	req.SetBasicAuth("admin", m.password())
+	req.SetBasicAuth(user, m.password())
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		m.t.Fatal(err)
@@ -285,6 +294,121 @@ func TestPluginLife(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(m.dir, "files", "plugin*", "*"))
 	if err != nil || len(files) > 0 {
 		t.Errorf("files of deleted plugins are left: %q, %v", files, err)
+	}
+}
+
+// TestPluginsUpdateThatFails brings in a version that no update can carry out: everything stays as it was.
+func TestPluginsUpdateThatFails(t *testing.T) {
+	t.Parallel()
+	m := newManager(t)
+	m.uploadPlugin("1.0.0")
+	m.ok("blueprints", "upload", blueprint(t, importing("plugin:demo-plugin")), "-b", "app")
+	m.ok("deployments", "create", "d", "-b", "app")
+	m.uploadPluginWith("1.1.0", "policy_triggers: {demo.trigger: {source: trigger.clj}}\n")
+	if code, out := m.reify("plugins", "update", "app"); code == 0 || !strings.Contains(out, "update deployment d") {
+		t.Errorf("the update: exit %d\n%s", code, out)
+	}
+	c := m.client()
+	updates, err := c.ListPluginsUpdates(t.Context(), client.ListOptions{})
+	if err != nil || len(updates.Items) != 1 || updates.Items[0].State != model.PluginsUpdateFailed || updates.Items[0].TempBlueprint != "" {
+		t.Errorf("updates: %+v, %v", updates.Items, err)
+	}
+	if d, err := c.GetDeployment(t.Context(), "d"); err != nil || d.Blueprint != "app" || m.madeWith("app") != "1.0.0" {
+		t.Errorf("after the failure: blueprint %s, plugin %s, %v", d.Blueprint, m.madeWith("app"), err)
+	}
+	m.uploadPlugin("1.2.0")
+	m.ok("plugins", "update", "app")
+	if got := m.madeWith("app"); got != "1.2.0" {
+		t.Errorf("after the second update: %s", got)
+	}
+	m.ok("plugins", "update", "app", "--to-minor", "demo-plugin")
+	m.ok("deployments", "delete", "d")
+	m.ok("blueprints", "delete", "app")
+	if updates, err = c.ListPluginsUpdates(t.Context(), client.ListOptions{}); err != nil || len(updates.Items) != 0 {
+		t.Errorf("updates of a deleted blueprint: %+v, %v", updates.Items, err)
+	}
+}
+
+// TestPluginRequests sends what the command line does not: forms, URLs, states, and requests of others.
+func TestPluginRequests(t *testing.T) {
+	t.Parallel()
+	m := newManager(t)
+	c := m.client()
+	file, _ := wagon(t, "1.0.0", "")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	part, err := w.CreateFormFile("plugin", "plugin.wgn")
+	if err == nil {
+		_, err = part.Write(data)
+	}
+	if err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	const plugins, id = "/api/v3.1/plugins", "9d1c7c57-8e52-4a3c-9b0e-0f6f3e0d1f11"
+	status, answer := m.send("admin", http.MethodPost, plugins+"?visibility=private&id="+id, w.FormDataContentType(), &form)
+	if status != http.StatusCreated || !strings.Contains(answer, id) || !strings.Contains(answer, `"yaml_url_path":""`) {
+		t.Fatalf("upload by a form: %d %s", status, answer)
+	}
+	other, _ := wagon(t, "2.0.0", "")
+	files := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(other))))
+	defer files.Close()
+	m.ok("plugins", "upload", files.URL+"/"+filepath.Base(other))
+	if code, out := m.reify("plugins", "upload", files.URL+"/missing.wgn"); code == 0 || !strings.Contains(out, "404") {
+		t.Errorf("upload of a missing URL: exit %d\n%s", code, out)
+	}
+	member := func(json string) io.Reader { return strings.NewReader(json) }
+	for _, r := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{http.MethodPut, "/" + id, `{"state": "installing", "manager": "m"}`, 200, `"installation_state":[{"state":"installing","error":null,"manager":"m","agent":null}]`},
+		{http.MethodPut, "/" + id, `{"state": "error", "manager": "m", "error": "no pip"}`, 200, `"error":"no pip"`},
+		{http.MethodPut, "/" + id, `{"state": "installed"}`, 409, "Expected agent or manager"},
+		{http.MethodPut, "/" + id, `{"state": "ready", "agent": "a"}`, 400, "bad_parameters_error"},
+		{http.MethodPost, "/" + id, `{"action": "install", "managers": ["nowhere"]}`, 404, "nowhere"},
+		{http.MethodPost, "/" + id, `{"action": "install", "agents": ["nobody"]}`, 404, "nobody"},
+		{http.MethodPost, "/" + id, `{"action": "polish"}`, 400, "unknown_action"},
+		{http.MethodPatch, "/" + id, `{"labels": {"a": "b"}}`, 400, "list of texts"},
+		{http.MethodPatch, "/" + id, `{"creator": "ghost"}`, 400, "there is no user"},
+		{http.MethodGet, "/" + id + "/yaml", "", 404, "no YAML file"},
+		{http.MethodPost, "?id=short", "x", 400, "must be a UUID"},
+		{http.MethodPost, "?plugin_archive_url=http://x/", "x", 400, "both"},
+		{http.MethodPost, "?visibility=tenant&private_resource=true", "x", 400, "cannot be used together"},
+		{http.MethodPost, "", "", 400, "neither"},
+	} {
+		if status, answer := m.send("admin", r.method, plugins+r.path, "application/json", member(r.body)); status != r.status || !strings.Contains(answer, r.want) {
+			t.Errorf("%s %s %s: %d %s", r.method, r.path, r.body, status, answer)
+		}
+	}
+
+	for _, r := range [][3]string{
+		{http.MethodPut, "/users", `{"username": "mate", "password": "` + m.password() + `", "role": "default"}`},
+		{http.MethodPut, "/users", `{"username": "stranger", "password": "` + m.password() + `", "role": "default"}`},
+		{http.MethodPut, "/tenants/users", `{"username": "mate", "tenant_name": "default_tenant", "role": "user"}`},
+	} {
+		if status, answer := m.send("admin", r[0], "/api/v3.1"+r[1], "application/json", member(r[2])); status >= 300 {
+			t.Fatalf("%s: %d %s", r[1], status, answer)
+		}
+	}
+	wheel := "/resources/plugins/" + id + "/" + filepath.Base(file)
+	for _, r := range []struct {
+		user, path string
+		status     int
+	}{
+		{"admin", wheel, 200}, {"mate", wheel, 404}, {"stranger", wheel, 404}, {"mate", plugins + "/" + id, 404}, {"admin", plugins + "/" + id, 200},
+	} {
+		if status, answer := m.send(r.user, http.MethodGet, r.path, "application/json", nil); status != r.status {
+			t.Errorf("%s reads %s: %d %.200s", r.user, r.path, status, answer)
+		}
+	}
+	page, err := c.ListPlugins(t.Context(), client.ListOptions{Sort: []string{"-package_version"}}, false)
+	if err != nil || len(page.Items) != 2 || page.Items[0].PackageVersion != "2.0.0" {
+		t.Errorf("plugins: %+v, %v", page.Items, err)
 	}
 }
 
