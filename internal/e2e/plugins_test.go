@@ -139,12 +139,18 @@ func (m *manager) uploadWith(id, dir, members string) (status int, answer string
 // send makes a request as a user whose password is the administrator's.
 func (m *manager) send(user, method, path, contentType string, body io.Reader) (status int, answer string) {
 	m.t.Helper()
+	return m.sendTo("default_tenant", user, method, path, contentType, body)
+}
+
+// sendTo is send for a tenant.
+func (m *manager) sendTo(tenant, user, method, path, contentType string, body io.Reader) (status int, answer string) {
+	m.t.Helper()
 	req, err := http.NewRequestWithContext(m.t.Context(), method, m.url+path, body)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Tenant", "default_tenant")
+	req.Header.Set("Tenant", tenant)
 	req.SetBasicAuth(user, m.password())
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -352,6 +358,24 @@ func TestPluginRequests(t *testing.T) {
 	status, answer := m.send("admin", http.MethodPost, plugins+"?visibility=private&id="+id, w.FormDataContentType(), &form)
 	if status != http.StatusCreated || !strings.Contains(answer, id) || !strings.Contains(answer, `"yaml_url_path":""`) {
 		t.Fatalf("upload by a form: %d %s", status, answer)
+	}
+	again, _ := wagon(t, "1.0.1", "")
+	text, err := os.ReadFile(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range []string{"default_tenant", "elsewhere"} {
+		if tenant != "default_tenant" {
+			if status, answer := m.send("admin", http.MethodPost, "/api/v3.1/tenants/"+tenant, "application/json", nil); status >= 300 {
+				t.Fatalf("create tenant %s: %d %s", tenant, status, answer)
+			}
+		}
+		if status, answer := m.sendTo(tenant, "admin", http.MethodPost, plugins+"?id="+id, "", bytes.NewReader(text)); status != http.StatusConflict {
+			t.Errorf("upload under a used id in %s: %d %s", tenant, status, answer)
+		}
+	}
+	if status, answer := m.send("admin", http.MethodGet, plugins+"/"+id+"/archive", "", nil); status != http.StatusOK || answer != string(data) {
+		t.Errorf("the wagon after refused uploads: %d, %d bytes", status, len(answer))
 	}
 	other, _ := wagon(t, "2.0.0", "")
 	files := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(other))))

@@ -168,20 +168,27 @@ func (s *Service) keep(ctx context.Context, p *model.Plugin, from *plugin.Packag
 			return errors.Join(fmt.Errorf("keep %s of plugin %s: %w", f.Name, p.PackageName, err), s.Blobs.DeleteAll(ctx, filesOf(p.ID)))
 		}
 	}
-	err := s.Store.Update(ctx, func(tx store.Tx) error { return tx.InsertPlugin(p) })
-	if err != nil {
-		return errors.Join(err, s.Blobs.DeleteAll(ctx, filesOf(p.ID)))
-	}
-	return nil
-}
-
-// unused refuses an id that is taken: its files must not be overwritten.
-func unused(tx store.Reader, p *model.Plugin) error {
-	_, err := tx.Plugin(p.Tenant, p.ID)
-	if fault.Is(err, fault.NotFound) {
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		if err := unused(tx, p); err != nil {
+			return err
+		}
+		return tx.InsertPlugin(p)
+	})
+	if err == nil {
 		return nil
 	}
-	if err == nil {
+	// Another upload may have got the id in the meantime: then the files are its.
+	if free := s.Store.View(ctx, func(tx store.Reader) error { return unused(tx, p) }); free != nil {
+		return err
+	}
+	return errors.Join(err, s.Blobs.DeleteAll(ctx, filesOf(p.ID)))
+}
+
+// unused refuses an id that a plugin of any tenant has: the files of all plugins lie side by side.
+func unused(tx store.Reader, p *model.Plugin) error {
+	same, err := tx.Plugins(store.Query{Scope: store.Scope{Admin: true},
+		Where: []store.Condition{{Field: "id", Values: []string{string(p.ID)}}}})
+	if err == nil && same.Total > 0 {
 		err = fault.New(fault.Conflict, "<Plugin id=`%s` tenant=`%s`> already exists on <Tenant name=`%s`> or with global visibility",
 			p.ID, p.Tenant, p.Tenant)
 	}
