@@ -48,7 +48,7 @@ func (deploymentLabels) set(ctx context.Context, c *client.Client, id string, l 
 
 // labelsCommand returns the noun labels below a kind of resource.
 func (a *app) labelsCommand(kind labelled) *cobra.Command {
-	id := map[string]string{"blueprint": "BLUEPRINT_ID", "deployment": "DEPLOYMENT_ID"}[kind.name()]
+	id := map[string]string{"blueprint": "BLUEPRINT_ID", "deployment": "DEPLOYMENT_ID", "plugin": "PLUGIN_ID"}[kind.name()]
 	list := verb("list "+id, "List the labels of a "+kind.name(), 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
 			labels, err := kind.get(ctx, c, args[0])

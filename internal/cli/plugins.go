@@ -10,8 +10,23 @@ import (
 )
 
 func (a *app) pluginsCommand() *cobra.Command {
-	return noun("plugins", "Plugins on the manager", []string{"plugin"}, a.pluginsList(),
-		verb("get PLUGIN_ID", "Show a plugin", 1, 1, a.call(a.pluginGet)), a.pluginsDownload())
+	pairs := func(name string, kind pluginPairs) *cobra.Command {
+		cmd := a.labelsCommand(kind)
+		cmd.Use, cmd.Short = name, kind.short
+		return cmd
+	}
+	return noun("plugins", "Plugins on the manager", []string{"plugin"}, a.pluginsUpload(), a.pluginsBundleUpload(), a.pluginsList(),
+		verb("get PLUGIN_ID", "Show a plugin", 1, 1, a.call(a.pluginGet)), a.pluginsDownload(), a.pluginsDownloadYAML(), a.pluginsDelete(),
+		a.pluginsInstall(), a.pluginsSetVisibility(), a.pluginsSetOwner(), a.pluginsUpdate(), a.pluginsHistory(),
+		verb("set-global PLUGIN_ID", "Make a plugin visible in all tenants", 1, 1,
+			a.call(func(ctx context.Context, c *client.Client, args []string) error {
+				return a.widenPlugin(ctx, c, args[0], model.VisibilityGlobal)
+			})),
+		verb("get-update UPDATE_ID", "Show an update of plugins", 1, 1, a.call(a.pluginsGetUpdate)),
+		verb("validate WAGON", "Check a wagon on this machine, without a manager", 1, 1, a.pluginValidate),
+		pairs("blueprint-labels", pluginPairs{"blueprint_labels", "Labels that blueprints get which import a plugin"}),
+		pairs("deployment-labels", pluginPairs{"labels", "Labels that deployments get whose blueprints import a plugin"}),
+		pairs("resource-tags", pluginPairs{"resource_tags", "Tags of the resources that a plugin makes"}))
 }
 
 func (a *app) pluginsList() *cobra.Command {

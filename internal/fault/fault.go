@@ -47,6 +47,7 @@ const (
 	MethodNotAllowed           Code = "method_not_allowed_error"
 	BlueprintInUse             Code = "blueprint_in_use"
 	PluginInUse                Code = "plugin_in_use"
+	PluginsUpdateFailed        Code = "plugins_update_failed"
 	PluginNotFound             Code = "deployment_plugin_not_found"
 	ImportedBlueprintNotFound  Code = "imported_blueprint_not_found"
 	UploadMissingFile          Code = "upload_missing_file"

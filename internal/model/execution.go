@@ -74,6 +74,7 @@ const (
 	WorkflowCreateEnvironment = "create_deployment_environment"
 	WorkflowDeleteEnvironment = "delete_deployment_environment"
 	WorkflowCreateSnapshot    = "create_snapshot"
+	WorkflowUpdatePlugin      = "update_plugin"
 )
 
 // Execution is one run of a workflow.

@@ -31,6 +31,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/plugins"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -123,13 +124,15 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		return err
 	}
 	host, port := m.address()
+	system := m.service.SystemWorkflows()
+	system[model.WorkflowUpdatePlugin] = plugins.New(m.service).RunUpdate
 	m.engine = engine.New(engine.Options{
 		Store: m.store, Bus: m.bus, Clock: m.clock, Log: m.Log, Owner: m.dir.id,
 		Settings: workflow.Settings{
 			TaskRetries: m.Config.Workflow.TaskRetries, RetryInterval: m.Config.Workflow.TaskRetryInterval,
 			SubgraphRetries: m.Config.Workflow.SubgraphRetries, WaitAfterFail: m.Config.Workflow.WaitAfterFail,
 		},
-		System: m.service.SystemWorkflows(), Evaluate: m.service.Evaluator(), Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
+		System: system, Evaluate: m.service.Evaluator(), Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,

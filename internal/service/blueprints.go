@@ -33,6 +33,8 @@ type Upload struct {
 	Async bool
 	// ValidateOnly parses the blueprint and forgets it.
 	ValidateOnly bool
+	// Plugins overrides which plugins its imports mean.
+	Plugins PluginOverrides
 }
 
 // UploadBlueprint stores an archive, starts the workflow that parses it and, unless Async is set, waits for its end: a
@@ -62,6 +64,7 @@ func (s *Service) UploadBlueprint(ctx context.Context, a *Actor, u Upload) (*mod
 		"blueprint_id": string(u.ID), "app_file_name": u.MainFile, "url": nullable(u.URL),
 		"validate_only": u.ValidateOnly, "labels": labelList(u.Labels), "file_server_root": "", "marketplace_api_url": "",
 	})
+	addOverrides(x.Parameters, u.Plugins)
 	b.UploadExecution = x.ID
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		if err := makeRoom(tx, a.Tenant, u.ID); err != nil {
@@ -335,6 +338,9 @@ func (s *Service) DeleteBlueprint(ctx context.Context, a *Actor, id model.Bluepr
 			}
 			return fault.New(fault.DependentExists,
 				"Can't delete blueprint %s - There exist deployments for this blueprint; Deployments ids: %s", id, strings.Join(ids, ","))
+		}
+		if err := tx.DeletePluginsUpdates(a.Tenant, id); err != nil {
+			return err
 		}
 		return tx.DeleteBlueprint(a.Tenant, id)
 	})

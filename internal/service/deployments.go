@@ -88,6 +88,11 @@ func (s *Service) deployableBlueprint(ctx context.Context, a *Actor, n NewDeploy
 		if b, err = visibleBlueprint(tx, a, n.Blueprint); err != nil {
 			return err
 		}
+		if !n.SkipPluginsValidation && b.State == model.BlueprintUploaded {
+			if err := checkPlugins(tx, a, b); err != nil {
+				return err
+			}
+		}
 		return checkSite(tx, a, n.Site, n.ID, n.Visibility)
 	})
 	if err != nil {

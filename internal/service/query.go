@@ -1,6 +1,10 @@
 package service
 
-import "github.com/reifyhq/reify/internal/store"
+import (
+	"github.com/reifyhq/reify/internal/blob"
+	"github.com/reifyhq/reify/internal/plugin"
+	"github.com/reifyhq/reify/internal/store"
+)
 
 // The list vocabulary of the store is part of the use cases' interface; transports know it by these names.
 type (
@@ -16,6 +20,12 @@ type (
 	EventQuery = store.EventQuery
 	// TimeRange bounds a time field of an EventQuery.
 	TimeRange = store.TimeRange
+	// PluginOverrides change which plugins the imports of one upload mean.
+	PluginOverrides = plugin.Overrides
+	// PluginMapping is what they say of one plugin.
+	PluginMapping = plugin.Mapping
+	// File is an open stored file.
+	File = blob.Object
 	// Page is a part of a list.
 	Page[T any] = store.Page[T]
 )

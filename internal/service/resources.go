@@ -59,6 +59,8 @@ func (s *Service) mayRead(ctx context.Context, a *Actor, key string) error {
 		if err != nil || global {
 			return err
 		}
+	case "plugins":
+		return s.mayReadPlugin(ctx, a, model.PluginID(parts[1]), missing)
 	case "deployments", "tenant-resources":
 		if a.Allows(tenant, "file_server_auth") {
 			return nil
@@ -67,4 +69,26 @@ func (s *Service) mayRead(ctx context.Context, a *Actor, key string) error {
 		return missing
 	}
 	return fault.New(fault.Forbidden, "User `%s` is not permitted to perform the action file_server_auth in the tenant `%s`", a.User.Name, tenant)
+}
+
+// PluginFiles is what the keys of the files of plugins begin with; their ids follow.
+const PluginFiles = "plugins/"
+
+// mayReadPlugin checks the files of a plugin, whose path names no tenant: global ones are open to every user.
+func (s *Service) mayReadPlugin(ctx context.Context, a *Actor, id model.PluginID, missing error) error {
+	return s.Store.View(ctx, func(tx store.Reader) error {
+		found, err := tx.Plugins(store.Query{
+			Scope: store.Scope{User: a.User.Name, Admin: a.isAdmin()}, Limit: -1,
+			Where: []store.Condition{{Field: "id", Values: []string{string(id)}}},
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range found.Items {
+			if p.Visibility == model.VisibilityGlobal || a.Allows(p.Tenant, "file_server_auth") {
+				return nil
+			}
+		}
+		return missing
+	})
 }

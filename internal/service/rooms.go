@@ -1,7 +1,12 @@
 package service
 
 import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
 	"slices"
+	"time"
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
@@ -68,4 +73,29 @@ func MemberOf(u *model.User) []model.TenantName {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Spool keeps an uploaded archive in a temporary file, which the caller closes and removes. What names it in errors; one
+// that is larger than allowed is fault.BadParameters.
+func (s *Service) Spool(what string, body io.Reader) (*os.File, error) { return s.spool(what, body) }
+
+// Download opens what is at an http(s) URL; the caller closes it.
+func Download(ctx context.Context, u string) (io.ReadCloser, error) { return download(ctx, u) }
+
+// SystemExecution starts the record of an execution of one of the manager's own workflows, which takes any parameters.
+func (s *Service) SystemExecution(a *Actor, name string, parameters model.Document) *model.Execution {
+	return s.systemExecution(a, name, parameters)
+}
+
+// Wake tells the engine that an execution is ready.
+func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
+
+// Await returns the execution when it has ended, or as it is when limit has passed.
+func (s *Service) Await(ctx context.Context, id model.ExecutionID, limit time.Duration) (*model.Execution, error) {
+	return s.await(ctx, id, limit)
+}
+
+// Reparse makes the plan that an uploaded blueprint has with the plugins that are uploaded now; nothing is stored.
+func (s *Service) Reparse(ctx context.Context, b *model.Blueprint, o PluginOverrides) (json.RawMessage, error) {
+	return s.parseStored(ctx, b, o)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/plugin"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -40,7 +42,11 @@ func (s *Service) runUpload(ctx context.Context, job engine.Job) error {
 	u.id = model.BlueprintID(id)
 	u.url, _ = p["url"].(string)
 	u.validateOnly, _ = p["validate_only"].(bool)
-	err := u.run(ctx)
+	var err error
+	if u.plugins, err = overridesOf(p); err != nil {
+		return err
+	}
+	err = u.run(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -64,6 +70,7 @@ type upload struct {
 	id           model.BlueprintID
 	url          string
 	validateOnly bool
+	plugins      plugin.Overrides
 	blueprint    *model.Blueprint
 }
 
@@ -117,23 +124,32 @@ func (u *upload) fetch(ctx context.Context) error {
 	}
 	get, stop := context.WithTimeout(ctx, fetchTimeout)
 	defer stop()
-	req, err := http.NewRequestWithContext(get, http.MethodGet, u.url, nil)
+	body, err := download(get, u.url)
 	if err != nil {
-		return fmt.Errorf("download %s: %w", u.url, err)
+		return err
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("download %s: %w", u.url, err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("download %s: the server answered %s", u.url, res.Status)
-	}
-	key, err := u.s.storeArchive(ctx, u.tenant, u.id, res.Body)
+	defer body.Close()
+	key, err := u.s.storeArchive(ctx, u.tenant, u.id, body)
 	if err != nil {
 		return err
 	}
 	return u.change(ctx, func(b *model.Blueprint) { b.Archive = key })
+}
+
+// download opens what is at an http(s) URL; the caller closes it.
+func download(ctx context.Context, u string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, fmt.Errorf("download %s: %w", u, err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("download %s: %w", u, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, errors.Join(fmt.Errorf("download %s: the server answered %s", u, res.Status), res.Body.Close())
+	}
+	return res.Body, nil
 }
 
 // extract unpacks the archive's one directory below the blueprint's prefix.
@@ -211,22 +227,9 @@ func (u *upload) parse(ctx context.Context) error {
 	if err := u.enter(ctx, model.BlueprintParsing); err != nil {
 		return err
 	}
-	src := &blueprintSource{s: u.s, tenant: u.tenant}
-	in, err := src.tree(ctx, u.tenant, u.id).Input(u.blueprint.MainFile)
+	data, err := u.s.parseStored(ctx, u.blueprint, u.plugins)
 	if err != nil {
-		return &uploadFailure{model.BlueprintFailedParsing, err}
-	}
-	in.Now = u.s.Clock.Now()
-	plan, problems := dsl.Parse(ctx, in, src)
-	if err := problems.Err(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return &uploadFailure{model.BlueprintInvalid, fmt.Errorf("Invalid blueprint - %w", err)}
-	}
-	data, err := json.Marshal(plan)
-	if err != nil {
-		return fmt.Errorf("write the plan of blueprint %s: %w", u.id, err)
+		return err
 	}
 	var doc struct {
 		Description  string          `json:"description"`
@@ -251,6 +254,32 @@ func (u *upload) parse(ctx context.Context) error {
 		}
 		sort.SliceStable(b.Labels, func(i, j int) bool { return b.Labels[i].Key < b.Labels[j].Key })
 	})
+}
+
+// parseStored makes the plan of a blueprint from its stored files and the plugins that are uploaded now. What is wrong with
+// the blueprint is an uploadFailure.
+func (s *Service) parseStored(ctx context.Context, b *model.Blueprint, o plugin.Overrides) (json.RawMessage, error) {
+	src := &blueprintSource{s: s, tenant: b.Tenant, user: b.CreatedBy, overrides: o}
+	in, err := src.tree(ctx, b.Tenant, b.ID).Input(b.MainFile)
+	if err != nil {
+		return nil, &uploadFailure{model.BlueprintFailedParsing, err}
+	}
+	in.Now = s.Clock.Now()
+	plan, problems := dsl.Parse(ctx, in, src)
+	if err := problems.Err(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if slices.Contains(src.refused, err.Error()) {
+			return nil, &uploadFailure{model.BlueprintFailedParsing, fmt.Errorf("Failed parsing blueprint - %w", err)}
+		}
+		return nil, &uploadFailure{model.BlueprintInvalid, fmt.Errorf("Invalid blueprint - %w", err)}
+	}
+	data, err := json.Marshal(plan)
+	if err != nil {
+		return nil, fmt.Errorf("write the plan of blueprint %s: %w", b.ID, err)
+	}
+	return data, nil
 }
 
 // fail records why the upload failed and drops its files.
@@ -281,20 +310,12 @@ func (u *upload) forget(ctx context.Context) error {
 
 // storeArchive keeps an archive as it came, in a temporary file first: its format decides its name.
 func (s *Service) storeArchive(ctx context.Context, t model.TenantName, id model.BlueprintID, body io.Reader) (string, error) {
-	tmp, err := os.CreateTemp(s.TempDir, "upload-*")
+	tmp, err := s.spool(fmt.Sprintf("blueprint `%s`", id), body)
 	if err != nil {
-		return "", fmt.Errorf("make a temporary file for the upload of blueprint %s: %w", id, err)
+		return "", err
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	limit := s.ArchiveSize
-	n, err := io.Copy(tmp, io.LimitReader(body, limit+1))
-	if err != nil {
-		return "", fault.Wrap(err, fault.BadParameters, "the upload of blueprint `%s` broke off after %d bytes; send it again", id, n)
-	}
-	if n > limit {
-		return "", fault.New(fault.BadParameters, "the archive of blueprint `%s` is larger than the limit of %d bytes", id, limit)
-	}
 	format, err := archive.Detect(tmp)
 	if err != nil {
 		return "", fault.Wrap(err, fault.BadParameters,
@@ -305,4 +326,22 @@ func (s *Service) storeArchive(ctx context.Context, t model.TenantName, id model
 	}
 	info, err := s.Blobs.Put(ctx, fmt.Sprintf("%s/%s.%s", archivePrefix(t, id), id, format), tmp)
 	return info.Key, err
+}
+
+// spool keeps an uploaded archive in a temporary file, which the caller closes and removes; what names it in errors.
+func (s *Service) spool(what string, body io.Reader) (*os.File, error) {
+	tmp, err := os.CreateTemp(s.TempDir, "upload-*")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary file for the upload of %s: %w", what, err)
+	}
+	n, err := io.Copy(tmp, io.LimitReader(body, s.ArchiveSize+1))
+	switch {
+	case err != nil:
+		err = fault.Wrap(err, fault.BadParameters, "the upload of %s broke off after %d bytes; send it again", what, n)
+	case n > s.ArchiveSize:
+		err = fault.New(fault.BadParameters, "the archive of %s is larger than the limit of %d bytes", what, s.ArchiveSize)
+	default:
+		return tmp, nil
+	}
+	return nil, errors.Join(err, tmp.Close(), os.Remove(tmp.Name()))
 }

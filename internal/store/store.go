@@ -42,6 +42,7 @@ type Reader interface {
 	ExecutionReader
 	EventReader
 	ChangeReader
+	PluginReader
 }
 
 // Tx reads and writes entities.
@@ -55,6 +56,7 @@ type Tx interface {
 	ExecutionWriter
 	EventWriter
 	ChangeWriter
+	PluginWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.
@@ -87,7 +89,7 @@ type UserWriter interface {
 	SetValue(name, value string) error
 }
 
-// BlueprintReader reads blueprints and plugins.
+// BlueprintReader reads blueprints.
 type BlueprintReader interface {
 	// Blueprint returns the blueprint visible in the tenant: its own, or a global one of another tenant.
 	Blueprint(t model.TenantName, id model.BlueprintID) (*model.Blueprint, error)

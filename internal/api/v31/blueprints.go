@@ -2,13 +2,11 @@ package v31
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/api"
@@ -187,8 +185,50 @@ func uploadOptions(body api.Body, u *service.Upload) error {
 	if u.URL, err = body.Text("blueprint_archive_url"); err != nil {
 		return err
 	}
-	u.Labels, err = body.Labels("labels")
-	return err
+	if u.Labels, err = body.Labels("labels"); err != nil {
+		return err
+	}
+	return pluginOverrides(body, &u.Plugins)
+}
+
+// pluginOverrides reads {name: {import_url, version}} and {name: specifiers}.
+func pluginOverrides(body api.Body, o *service.PluginOverrides) error {
+	mappings, err := body.Object("plugin_mappings")
+	if err != nil {
+		return err
+	}
+	for name := range mappings {
+		one, err := api.Body(mappings).Object(name)
+		if err != nil {
+			return err
+		}
+		var m service.PluginMapping
+		if m.ImportURL, err = api.Body(one).Text("import_url"); err != nil {
+			return err
+		}
+		if m.Version, err = api.Body(one).Text("version"); err != nil {
+			return err
+		}
+		if o.Mappings == nil {
+			o.Mappings = map[string]service.PluginMapping{}
+		}
+		o.Mappings[name] = m
+	}
+	constraints, err := body.Object("plugin_version_constraints")
+	if err != nil {
+		return err
+	}
+	for name := range constraints {
+		text, err := api.Body(constraints).Text(name)
+		if err != nil {
+			return err
+		}
+		if o.Constraints == nil {
+			o.Constraints = map[string]string{}
+		}
+		o.Constraints[name] = text
+	}
+	return nil
 }
 
 // uploadQuery reads the older form: options in the query, the archive as the body.
@@ -264,12 +304,5 @@ func (a *API) blueprintArchive(w http.ResponseWriter, r *http.Request, actor *se
 	if err != nil {
 		return err
 	}
-	defer obj.Close()
-	info := obj.Info()
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Description", "File Transfer")
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", path.Base(info.Key)))
-	http.ServeContent(w, r, "", info.ModifiedAt, obj)
-	return nil
+	return writeFile(w, r, obj)
 }

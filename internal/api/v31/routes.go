@@ -17,6 +17,7 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/plugins"
 )
 
 // Info is what the manager says of itself.
@@ -38,11 +39,13 @@ type API struct {
 
 	people  *people.Service
 	catalog *catalog.Service
+	plugins *plugins.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
-	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service)}
+	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
+		plugins: plugins.New(door.Service)}
 }
 
 type route struct {
@@ -53,7 +56,7 @@ type route struct {
 
 // routes is the table of everything below /api/v3.1.
 func (a *API) routes() []route {
-	return slices.Concat(a.coreRoutes(), a.peopleRoutes(), a.catalogRoutes(), a.systemRoutes())
+	return slices.Concat(a.coreRoutes(), a.peopleRoutes(), a.catalogRoutes(), a.pluginRoutes(), a.systemRoutes())
 }
 
 func (a *API) peopleRoutes() []route {
@@ -129,6 +132,25 @@ func (a *API) catalogRoutes() []route {
 		{method: "GET", path: "/summary/node_instances", handler: a.summarized(service.NodeInstances, "node_instances", blankInstance)},
 		{method: "GET", path: "/summary/executions", handler: a.summarized(service.Executions, "executions",
 			executionRecord(&model.Execution{}, ""))},
+	}
+}
+
+func (a *API) pluginRoutes() []route {
+	return []route{
+		{method: "GET", path: "/plugins", handler: a.listPlugins},
+		{method: "POST", path: "/plugins", handler: a.uploadPlugin},
+		{method: "GET", path: "/plugins/{id}", handler: a.getPlugin},
+		{method: "POST", path: "/plugins/{id}", handler: a.actOnPlugin},
+		{method: "PUT", path: "/plugins/{id}", handler: a.putPluginState},
+		{method: "PATCH", path: "/plugins/{id}", handler: a.patchPlugin},
+		{method: "DELETE", path: "/plugins/{id}", handler: a.deletePlugin},
+		{method: "GET", path: "/plugins/{id}/archive", handler: a.pluginArchive},
+		{method: "GET", path: "/plugins/{id}/yaml", handler: a.pluginYAML},
+		{method: "PATCH", path: "/plugins/{id}/set-visibility", handler: a.setPluginVisibility},
+
+		{method: "GET", path: "/plugins-updates", handler: a.listPluginsUpdates},
+		{method: "GET", path: "/plugins-updates/{id}", handler: a.getPluginsUpdate},
+		{method: "POST", path: "/plugins-updates/{id}/update/{action}", handler: a.runPluginsUpdate},
 	}
 }
 
@@ -216,7 +238,6 @@ func (a *API) coreRoutes() []route {
 		{method: "POST", path: "/events", handler: a.addEvents},
 		{method: "DELETE", path: "/events", handler: a.deleteEvents},
 
-		{method: "GET", path: "/plugins", handler: a.listPlugins},
 		{method: "POST", path: "/evaluate/functions", handler: a.evaluateFunctions},
 	}
 }
@@ -229,7 +250,7 @@ func bases(path string) []string {
 	switch first {
 	case "version", "provider", "evaluate":
 		out = append(out, "/api/v3", "/api/v2.1", "/api/v2", "/api/v1")
-	case "blueprints", "executions", "node-instances", "nodes", "deployments", "maintenance", "events":
+	case "blueprints", "executions", "node-instances", "nodes", "deployments", "maintenance", "events", "plugins":
 		out = append(out, "/api/v3", "/api/v2.1")
 	case "tenants", "user-groups", "users", "user", "secrets", "ldap":
 		out = append(out, "/api/v3")

@@ -59,18 +59,6 @@ func (a *API) status(w http.ResponseWriter, _ *http.Request, actor *service.Acto
 	return nil
 }
 
-// listPlugins answers the envelope of a manager without uploaded plugins: built-in ones are never listed.
-func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	if err := actor.RequireTenant("plugin_list"); err != nil {
-		return err
-	}
-	l, err := api.ParseList(r, api.ListSpec{Blank: blankPlugin, Search: "package_name"})
-	if err != nil {
-		return err
-	}
-	return l.Write(w, nil, 0)
-}
-
 // clusterStatus shows the one node of this installation as the original shows its clusters of managers, databases and
 // brokers; with summary only the state is told.
 func (a *API) clusterStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -118,11 +106,6 @@ func noItems(permission string, blank api.Record) api.Handler {
 
 var blankSnapshot = blank("created_at", "id", "visibility", "status", "error", "tenant_name", "created_by", "resource_availability",
 	"private_resource")
-
-var blankPlugin = blank("id", "visibility", "archive_name", "distribution", "distribution_release", "distribution_version",
-	"excluded_wheels", "package_name", "package_source", "package_version", "supported_platform", "supported_py_versions",
-	"uploaded_at", "wheels", "title", "blueprint_labels", "labels", "resource_tags", "installation_state", "yaml_files_paths",
-	"yaml_url_path", "tenant_name", "created_by", "resource_availability", "private_resource", "file_server_path")
 
 // blank makes a record that knows its fields and nothing else.
 func blank(names ...string) api.Record {

@@ -103,6 +103,9 @@ type state struct {
 
 	modifications table[model.Modification]
 	updates       table[model.DeploymentUpdate]
+
+	plugins        table[model.Plugin]
+	pluginsUpdates table[model.PluginsUpdate]
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
 	events   []*model.Event
@@ -124,6 +127,8 @@ func (s *state) begin() *state {
 	n.tasks.share()
 	n.modifications.share()
 	n.updates.share()
+	n.plugins.share()
+	n.pluginsUpdates.share()
 	return &n
 }
 
