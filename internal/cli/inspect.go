@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,6 +31,7 @@ func localPath(path string) error {
 
 func (a *app) blueprintsValidate() *cobra.Command {
 	var isSARIF bool
+	var catalogue *string
 	cmd := verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
 		func(ctx context.Context, args []string) error {
 			for _, path := range args {
@@ -46,7 +48,10 @@ func (a *app) blueprintsValidate() *cobra.Command {
 			case a.json:
 				format = inspect.JSON
 			}
-			in, done := a.inspector()
+			in, done, err := a.inspector(*catalogue)
+			if err != nil {
+				return err
+			}
 			defer done()
 			problems, err := in.Validate(ctx, args, format, a.Stdout)
 			switch {
@@ -61,6 +66,7 @@ func (a *app) blueprintsValidate() *cobra.Command {
 			}
 			return nil
 		})
+	catalogue = catalogueFlag(cmd)
 	cmd.Flags().BoolVar(&isSARIF, "sarif", false, "print the findings as SARIF, for editors and code review")
 	cmd.Long = "Check blueprints, without a manager. A PATH is a blueprint file, a directory, an archive or an http(s) URL.\n" +
 		"All problems are reported in one run, each with its place, our code and Cloudify's, and what to do."
@@ -68,10 +74,30 @@ func (a *app) blueprintsValidate() *cobra.Command {
 	return cmd
 }
 
+// catalogueFlag lets the user name the directory with the YAML files of plugin: and blueprint: imports.
+func catalogueFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("catalogue", "",
+		"directory with the YAML files of plugin: and blueprint: imports, NAME.yaml each (also REIFY_CATALOGUE)")
+}
+
+// openCatalogue returns the files of the catalogue that the option or the environment names, nil when none does.
+func (a *app) openCatalogue(dir string) (fs.FS, error) {
+	if dir == "" {
+		if dir = a.Env("REIFY_CATALOGUE"); dir == "" {
+			return nil, nil
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, usagef("the catalogue %s is not a directory", dir)
+	}
+	return os.DirFS(dir), nil
+}
+
 // inspector returns what looks at blueprints on this machine, and what ends its connections.
-func (a *app) inspector() (inspect.Inspector, func()) {
+func (a *app) inspector(catalogue string) (inspect.Inspector, func(), error) {
+	files, err := a.openCatalogue(catalogue)
 	c := &http.Client{}
-	return inspect.Inspector{HTTP: c, Clock: a.Clock}, c.CloseIdleConnections
+	return inspect.Inspector{HTTP: c, Clock: a.Clock, Catalogue: files}, c.CloseIdleConnections, err
 }
 
 // drawings are the values of --format.
@@ -79,6 +105,7 @@ var drawings = []string{string(inspect.SVG), string(inspect.DOT), string(inspect
 
 func (a *app) blueprintsGraph() *cobra.Command {
 	var format, out string
+	var catalogue *string
 	cmd := verb("graph PATH", "Draw the topology of a blueprint, without a manager", 1, 1,
 		func(ctx context.Context, args []string) error {
 			if err := localPath(args[0]); err != nil {
@@ -90,7 +117,10 @@ func (a *app) blueprintsGraph() *cobra.Command {
 			} else if !slices.Contains(drawings, format) {
 				return usagef("unknown format %q; want one of %s", format, strings.Join(drawings, ", "))
 			}
-			in, done := a.inspector()
+			in, done, err := a.inspector(*catalogue)
+			if err != nil {
+				return err
+			}
 			defer done()
 			var b bytes.Buffer
 			if err := in.Graph(ctx, args[0], form, &b); err != nil {
@@ -106,6 +136,7 @@ func (a *app) blueprintsGraph() *cobra.Command {
 			a.say("Drawn as %s", out)
 			return nil
 		})
+	catalogue = catalogueFlag(cmd)
 	cmd.Flags().StringVar(&format, "format", "svg", "svg, dot (Graphviz) or mermaid (Markdown)")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write to (default: standard output)")
 	cmd.Example = "  reify blueprints graph examples/three-tier -o topology.svg\n" +
@@ -114,25 +145,35 @@ func (a *app) blueprintsGraph() *cobra.Command {
 }
 
 func (a *app) blueprintsExplain() *cobra.Command {
+	var catalogue *string
 	cmd := verb("explain PATH NODE", "Tell where everything of a node comes from, without a manager", 2, 2,
 		func(ctx context.Context, args []string) error {
 			if err := localPath(args[0]); err != nil {
 				return err
 			}
-			in, done := a.inspector()
+			in, done, err := a.inspector(*catalogue)
+			if err != nil {
+				return err
+			}
 			defer done()
 			return in.Explain(ctx, args[0], args[1], a.json, a.Stdout)
 		})
+	catalogue = catalogueFlag(cmd)
 	cmd.Example = "  reify blueprints explain examples/three-tier proxy"
 	return cmd
 }
 
 func (a *app) lspCommand() *cobra.Command {
+	var catalogue *string
 	cmd := verb("lsp", "Serve an editor as the language server of blueprints", 0, 0,
 		func(ctx context.Context, _ []string) error {
+			files, err := a.openCatalogue(*catalogue)
+			if err != nil {
+				return err
+			}
 			c := &http.Client{}
 			defer c.CloseIdleConnections()
-			o := lsp.Options{In: a.Stdin, Out: a.Stdout, Log: a.Stderr, Clock: a.Clock, HTTP: c, Version: a.Version}
+			o := lsp.Options{In: a.Stdin, Out: a.Stdout, Log: a.Stderr, Clock: a.Clock, HTTP: c, Catalogue: files, Version: a.Version}
 			if cache, err := os.UserCacheDir(); err == nil {
 				o.BuiltInDir = filepath.Join(cache, "reify", "types")
 			}
@@ -140,6 +181,7 @@ func (a *app) lspCommand() *cobra.Command {
 		})
 	cmd.Long = "Serve an editor as the language server of blueprints, over standard input and output.\n" +
 		"Editors start it themselves; docs/editors.md tells how to set them up."
+	catalogue = catalogueFlag(cmd)
 	// Editors add this option by habit; standard streams are all there is.
 	cmd.Flags().Bool("stdio", true, "speak over standard input and output")
 	return cmd

@@ -6,6 +6,7 @@ package dslfiles
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,6 +24,9 @@ type Source struct {
 	Root string
 	// Get reads an http or https URL; nil refuses them.
 	Get func(ctx context.Context, url string) ([]byte, error)
+	// Catalogue holds what a manager would know: plugin:NAME?… is NAME.yaml or NAME/plugin.yaml, whatever the version, and
+	// blueprint:ID is ID.yaml or ID/blueprint.yaml. nil is an empty one.
+	Catalogue fs.FS
 }
 
 // maxFile bounds a document in bytes.
@@ -46,12 +50,41 @@ func (s *Source) Fetch(ctx context.Context, u, _ string) (dsl.Fetched, error) {
 		text, err := s.Get(ctx, u)
 		return dsl.Fetched{Text: text}, err
 	}
+	for prefix, file := range catalogued {
+		if name, ok := strings.CutPrefix(u, prefix); ok {
+			return s.fetchCatalogued(name, file)
+		}
+	}
 	rel, ok := s.relative(u)
 	if !ok {
 		return dsl.Fetched{}, fmt.Errorf("read %s: it is neither in the blueprint's directory nor an http(s) URL", u)
 	}
 	text, err := s.read(rel)
 	return dsl.Fetched{Text: text}, err
+}
+
+// catalogued are the kinds of imports that a manager resolves, with the name of the file in a directory of their own.
+var catalogued = map[string]string{"plugin:": "plugin.yaml", "blueprint:": "blueprint.yaml"}
+
+func (s *Source) fetchCatalogued(name, file string) (dsl.Fetched, error) {
+	id, _, _ := strings.Cut(name, "?")
+	if s.Catalogue == nil {
+		return dsl.Fetched{}, fmt.Errorf("%s is something that a manager knows, and none is asked here; "+
+			"put its YAML as %s.yaml into a directory and name that as the catalogue", id, id)
+	}
+	for _, candidate := range []string{id + ".yaml", id + "/" + file} {
+		f, err := s.Catalogue.Open(candidate)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+			continue
+		}
+		if err != nil {
+			return dsl.Fetched{}, err
+		}
+		defer f.Close()
+		text, err := readBounded(f, candidate, maxFile)
+		return dsl.Fetched{Text: text}, err
+	}
+	return dsl.Fetched{}, fmt.Errorf("the catalogue has neither %s.yaml nor %s/%s", id, id, file)
 }
 
 // Exists reports whether the URL names a file of the tree, or an http(s) URL that can be read.

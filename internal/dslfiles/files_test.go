@@ -117,3 +117,21 @@ func TestHTTP(t *testing.T) {
 		t.Error("a cancelled read succeeded")
 	}
 }
+
+func TestCatalogue(t *testing.T) {
+	s := &dslfiles.Source{FS: fstest.MapFS{}, Root: "/app"}
+	if _, err := s.Fetch(t.Context(), "plugin:aws?version=>=3", "1_5"); err == nil || !strings.Contains(err.Error(), "aws.yaml") {
+		t.Errorf("without a catalogue: %v", err)
+	}
+	s.Catalogue = fstest.MapFS{"aws.yaml": {Data: []byte("plugin")}, "base/blueprint.yaml": {Data: []byte("blueprint")}}
+	for u, want := range map[string]string{"plugin:aws?version=>=3": "plugin", "plugin:aws": "plugin", "blueprint:base": "blueprint"} {
+		if got, err := s.Fetch(t.Context(), u, "1_5"); err != nil || string(got.Text) != want {
+			t.Errorf("%s: %q, %v", u, got.Text, err)
+		}
+	}
+	for _, u := range []string{"plugin:gcp", "plugin:base", "blueprint:../secret", "plugin:", "plugin:/etc/passwd"} {
+		if got, err := s.Fetch(t.Context(), u, "1_5"); err == nil {
+			t.Errorf("%s was found: %q", u, got.Text)
+		}
+	}
+}

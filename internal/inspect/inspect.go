@@ -37,6 +37,8 @@ type Inspector struct {
 	HTTP *http.Client
 	// Clock spaces the attempts to read a URL. It must be set when HTTP is.
 	Clock clock.Clock
+	// Catalogue holds the YAML files of plugin: and blueprint: imports; nil is an empty one (see dslfiles.Source).
+	Catalogue fs.FS
 }
 
 // mainFile is the name that the main file has when nobody says otherwise.
@@ -115,7 +117,7 @@ func (i Inspector) openDir(o *opened, dir, root, shown, file string) error {
 		return err
 	}
 	o.release = append(o.release, r.Close)
-	src := &dslfiles.Source{FS: r.FS(), Root: root, Get: i.get()}
+	src := &dslfiles.Source{FS: r.FS(), Root: root, Get: i.get(), Catalogue: i.Catalogue}
 	files := []string{file}
 	if file == "" {
 		if files, err = mainFiles(src.FS, shown); err != nil {
@@ -217,7 +219,7 @@ func (i Inspector) openURL(ctx context.Context, o *opened, name string) error {
 		return err
 	}
 	if u, err := url.Parse(name); err == nil && isDocumentName(u.Path) {
-		src := &dslfiles.Source{FS: nothing{}, Root: "/nothing", Get: get}
+		src := &dslfiles.Source{FS: nothing{}, Root: "/nothing", Get: get, Catalogue: i.Catalogue}
 		o.blueprints = append(o.blueprints, &blueprint{in: dsl.Input{Text: data, Location: name}, src: src, shown: name})
 		return nil
 	}

@@ -55,12 +55,14 @@ type job struct {
 	revision int
 	overlay  map[string]*text
 	web      *web
+	// catalogue is that of the options.
+	catalogue fs.FS
 	// viewOnly leaves the search for problems out.
 	viewOnly bool
 }
 
 func (s *Server) job(d *document, overlay map[string]*text) job {
-	return job{uri: d.uri, path: d.path, text: d.text, revision: d.revision, overlay: overlay, web: s.web}
+	return job{uri: d.uri, path: d.path, text: d.text, revision: d.revision, overlay: overlay, web: s.web, catalogue: s.o.Catalogue}
 }
 
 // guarded parses; a panic becomes part of the result.
@@ -126,7 +128,7 @@ func (j job) location() string {
 
 // source gives what a parse may read: the directory of the document, with what the editor has open instead of the files.
 func (j job) source() (*dslfiles.Source, func()) {
-	src := &dslfiles.Source{FS: overlaid{texts: j.overlay}, Root: "/nothing", Get: j.web.get}
+	src := &dslfiles.Source{FS: overlaid{texts: j.overlay}, Root: "/nothing", Get: j.web.get, Catalogue: j.catalogue}
 	if j.path == "" {
 		return src, func() {}
 	}

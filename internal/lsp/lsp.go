@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"sync"
 	"time"
@@ -39,7 +40,9 @@ type Options struct {
 	HTTP *http.Client
 	// BuiltInDir takes copies of the built-in types for the editor to show; empty means that they are not shown.
 	BuiltInDir string
-	Version    string
+	// Catalogue holds the YAML files of plugin: and blueprint: imports; nil is an empty one (see dslfiles.Source).
+	Catalogue fs.FS
+	Version   string
 }
 
 // pause is how long the text must stay unchanged before it is parsed.
