@@ -6,9 +6,10 @@ import (
 )
 
 var deployments = &noun{
-	name:  "deployments",
-	table: "deployments",
-	order: []string{"t.created_at", "t.seq"},
+	name:    "deployments",
+	table:   "deployments",
+	counted: true,
+	order:   []string{"t.created_at", "t.seq"},
 	fields: resourceFields(map[string]field{
 		"id":                      {expr: "t.id", lookup: true},
 		"blueprint_id":            {expr: "t.blueprint", lookup: true},

@@ -9,9 +9,10 @@ import (
 )
 
 var executions = &noun{
-	name:  "executions",
-	table: "executions",
-	order: []string{"t.created_at", "t.seq"},
+	name:    "executions",
+	table:   "executions",
+	counted: true,
+	order:   []string{"t.created_at", "t.seq"},
 	fields: resourceFields(map[string]field{
 		"id":                      {expr: "t.id", lookup: true},
 		"workflow_id":             {expr: "t.workflow"},

@@ -113,9 +113,10 @@ func (t *tx) DeleteNode(tenant model.TenantName, d model.DeploymentID, id model.
 }
 
 var instances = &noun{
-	name:  "node instances",
-	table: "instances",
-	order: []string{"t.seq"},
+	name:    "node instances",
+	table:   "instances",
+	counted: true,
+	order:   []string{"t.seq"},
 	fields: resourceFields(map[string]field{
 		"id":                      {expr: "t.id", lookup: true},
 		"node_id":                 {expr: "t.node", lookup: true},

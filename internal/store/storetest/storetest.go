@@ -30,6 +30,7 @@ func Run(t *testing.T, open Opener) {
 		{"Groups", testGroups},
 		{"Catalog", testCatalog},
 		{"Rules", testRules},
+		{"Totals", testTotals},
 	} {
 		group.run(t, open)
 	}

@@ -30,6 +30,7 @@ var needs = []need{
 	{program: "curl", why: "operations of the examples", pkg: "curl"},
 	{program: "initdb", why: "the database of examples/three-tier", pkg: "postgresql", optional: true,
 		places: []string{"/usr/lib/postgresql/*/bin/initdb"}},
+	{program: "wrk", why: "the load of internal/tools/load", pkg: "wrk", optional: true},
 	{program: "versitygw", why: "the S3 service of the tests", module: "github.com/versity/versitygw/cmd/versitygw@v1.8.0"},
 }
 
