@@ -42,6 +42,11 @@ type Reader interface {
 	ExecutionReader
 	EventReader
 	ChangeReader
+	DeploymentGroupReader
+	ExecutionGroupReader
+	ScheduleReader
+	AgentReader
+	SnapshotReader
 }
 
 // Tx reads and writes entities.
@@ -55,6 +60,11 @@ type Tx interface {
 	ExecutionWriter
 	EventWriter
 	ChangeWriter
+	DeploymentGroupWriter
+	ExecutionGroupWriter
+	ScheduleWriter
+	AgentWriter
+	SnapshotWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.
@@ -142,7 +152,8 @@ type ExecutionReader interface {
 	// Claimable returns up to limit executions that are active and whose lease is free or ran out before now, oldest
 	// first.
 	Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
-	// QueuedExecutions returns queued executions of all tenants, oldest first.
+	// QueuedExecutions returns queued executions of all tenants, oldest first: up to limit of those without a group, and up
+	// to limit of every group that has fewer active members than its concurrency.
 	QueuedExecutions(limit int) ([]*model.Execution, error)
 	Graph(id model.GraphID) (*model.Graph, error)
 	Graphs(e model.ExecutionID) ([]*model.Graph, error)

@@ -103,6 +103,12 @@ type state struct {
 
 	modifications table[model.Modification]
 	updates       table[model.DeploymentUpdate]
+
+	deploymentGroups table[model.DeploymentGroup]
+	members          table[member]
+	executionGroups  table[model.ExecutionGroup]
+	schedules        table[model.Schedule]
+
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
 	events   []*model.Event
@@ -124,6 +130,10 @@ func (s *state) begin() *state {
 	n.tasks.share()
 	n.modifications.share()
 	n.updates.share()
+	n.deploymentGroups.share()
+	n.members.share()
+	n.executionGroups.share()
+	n.schedules.share()
 	return &n
 }
 

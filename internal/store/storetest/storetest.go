@@ -30,6 +30,8 @@ func Run(t *testing.T, open Opener) {
 		{"Groups", testGroups},
 		{"Catalog", testCatalog},
 		{"Rules", testRules},
+		{"Agents", testAgents},
+		{"Snapshots", testSnapshots},
 	} {
 		group.run(t, open)
 	}
@@ -51,6 +53,9 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"Tasks", testTasks},
 		{"Modifications", testModifications},
 		{"DeploymentUpdates", testDeploymentUpdates},
+		{"DeploymentGroups", testDeploymentGroups},
+		{"ExecutionGroups", testExecutionGroups},
+		{"Schedules", testSchedules},
 		{"Events", testEvents},
 		{"EventOrder", testEventOrder},
 		{"Cascade", testCascade},
