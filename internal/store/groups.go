@@ -87,3 +87,17 @@ type SnapshotWriter interface {
 	UpdateSnapshot(s *model.Snapshot) error
 	DeleteSnapshot(t model.TenantName, id model.SnapshotID) error
 }
+
+// HookReader reads changes of executions whose hooks have not run yet.
+type HookReader interface {
+	// Hooks returns up to limit of them, oldest first.
+	Hooks(limit int) ([]*model.Hook, error)
+}
+
+// HookWriter writes them.
+type HookWriter interface {
+	// InsertHook adds one and sets its ID.
+	InsertHook(h *model.Hook) error
+	// DeleteHook removes one; it does nothing when there is none.
+	DeleteHook(id int64) error
+}

@@ -47,6 +47,7 @@ type Reader interface {
 	ScheduleReader
 	AgentReader
 	SnapshotReader
+	HookReader
 }
 
 // Tx reads and writes entities.
@@ -65,6 +66,7 @@ type Tx interface {
 	ScheduleWriter
 	AgentWriter
 	SnapshotWriter
+	HookWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/reifyhq/reify/internal/fault"
@@ -263,4 +264,19 @@ func (t *tx) UpdateSchedule(c *model.Schedule) error {
 
 func (t *tx) DeleteSchedule(tenant model.TenantName, d model.DeploymentID, id model.ScheduleID) error {
 	return remove(&t.s.schedules, scheduleKey(tenant, d, id), noSchedule(id))
+}
+
+func (r reader) Hooks(limit int) ([]*model.Hook, error) {
+	rows := r.s.hooks.where(func(*model.Hook) bool { return true })
+	return give(rows[:min(limit, len(rows))])
+}
+
+func (t *tx) InsertHook(h *model.Hook) error {
+	h.ID = t.s.next()
+	return put(t.s, &t.s.hooks, strconv.FormatInt(h.ID, 10), h)
+}
+
+func (t *tx) DeleteHook(id int64) error {
+	t.s.hooks.remove(strconv.FormatInt(id, 10))
+	return nil
 }

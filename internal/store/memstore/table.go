@@ -108,6 +108,7 @@ type state struct {
 	members          table[member]
 	executionGroups  table[model.ExecutionGroup]
 	schedules        table[model.Schedule]
+	hooks            table[model.Hook]
 
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
@@ -134,6 +135,7 @@ func (s *state) begin() *state {
 	n.members.share()
 	n.executionGroups.share()
 	n.schedules.share()
+	n.hooks.share()
 	return &n
 }
 

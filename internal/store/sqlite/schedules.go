@@ -96,3 +96,42 @@ func (t *tx) DeleteSchedule(tenant model.TenantName, d model.DeploymentID, id mo
 	n, err := t.c.exec(t.ctx, "DELETE FROM schedules WHERE tenant = ? AND deployment = ? AND id = ?", string(tenant), string(d), string(id))
 	return mustChange(n, err, "ExecutionSchedule", string(id))
 }
+
+func (r *reader) Hooks(limit int) ([]*model.Hook, error) {
+	list, err := all(r, "SELECT seq, event_type, at, message, tenant, user, execution, context FROM hooks ORDER BY seq LIMIT ?",
+		func(r *row) *model.Hook {
+			h := &model.Hook{ID: r.number(), EventType: r.text(), At: r.instant(), Message: r.text(), Tenant: model.TenantName(r.text()),
+				User: model.UserName(r.text()), Execution: model.ExecutionID(r.text())}
+			r.document(&h.Context)
+			return h
+		}, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("list hooks: %w", err)
+	}
+	return list, nil
+}
+
+func (t *tx) InsertHook(h *model.Hook) error {
+	v := &values{}
+	v.text(h.EventType)
+	v.instant(h.At)
+	v.text(h.Message, string(h.Tenant), string(h.User), string(h.Execution))
+	v.document(h.Context != nil, h.Context)
+	if v.err != nil {
+		return v.err
+	}
+	seq, err := t.c.insert(t.ctx, "INSERT INTO hooks (event_type, at, message, tenant, user, execution, context) VALUES ("+
+		placeholders(7)+")", v.list...)
+	if err != nil {
+		return fmt.Errorf("insert hook on %s: %w", h.EventType, err)
+	}
+	h.ID = seq
+	return nil
+}
+
+func (t *tx) DeleteHook(id int64) error {
+	if _, err := t.c.exec(t.ctx, "DELETE FROM hooks WHERE seq = ?", id); err != nil {
+		return fmt.Errorf("delete hook %d: %w", id, err)
+	}
+	return nil
+}

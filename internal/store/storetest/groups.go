@@ -248,3 +248,24 @@ func testSnapshots(t *testing.T, open Opener) {
 	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.DeleteSnapshot(tenantA, "s") })
 	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.UpdateSnapshot(s) })
 }
+
+func testHooks(t *testing.T, open Opener) {
+	e := newEnv(t, open)
+	first := &model.Hook{EventType: "workflow_started", At: at(1), Message: "m", Tenant: tenantA, User: alice, Execution: "x",
+		Context: model.Document{"n": json.Number("1.0")}}
+	second := &model.Hook{EventType: "workflow_failed"}
+	e.must(func(tx store.Tx) error {
+		if err := tx.InsertHook(first); err != nil {
+			return err
+		}
+		return tx.InsertHook(second)
+	})
+	hooks := func(limit int) []*model.Hook {
+		return read(e, func(r store.Reader) ([]*model.Hook, error) { return r.Hooks(limit) })
+	}
+	equal(t, "hooks", hooks(10), []*model.Hook{first, second})
+	equal(t, "first hook", hooks(1), []*model.Hook{first})
+	e.must(func(tx store.Tx) error { return tx.DeleteHook(first.ID) })
+	e.must(func(tx store.Tx) error { return tx.DeleteHook(first.ID) })
+	equal(t, "hooks that are left", hooks(10), []*model.Hook{second})
+}

@@ -56,6 +56,7 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"DeploymentGroups", testDeploymentGroups},
 		{"ExecutionGroups", testExecutionGroups},
 		{"Schedules", testSchedules},
+		{"Hooks", testHooks},
 		{"Events", testEvents},
 		{"EventOrder", testEventOrder},
 		{"Cascade", testCascade},

@@ -1,4 +1,4 @@
--- Groups of deployments and of executions, execution schedules, agents and snapshots.
+-- Groups of deployments and of executions, execution schedules, agents, snapshots and hooks that wait to run.
 
 CREATE TABLE deployment_groups (
   seq         INTEGER PRIMARY KEY,
@@ -120,3 +120,15 @@ CREATE TABLE snapshots (
 CREATE INDEX snapshots_tenant ON snapshots (tenant, created_at, seq, visibility, created_by);
 CREATE INDEX snapshots_created ON snapshots (created_at);
 CREATE INDEX snapshots_global ON snapshots (visibility, created_at, seq, tenant) WHERE visibility = 'global';
+
+-- Changes of executions whose hooks have not run yet, in the order in which they happened.
+CREATE TABLE hooks (
+  seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+  event_type TEXT NOT NULL,
+  at         INTEGER,
+  message    TEXT NOT NULL,
+  tenant     TEXT NOT NULL,
+  user       TEXT NOT NULL,
+  execution  TEXT NOT NULL,
+  context    TEXT
+) STRICT;
