@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reifyhq/reify/internal/change"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -105,11 +106,35 @@ func (e *Engine) turn(tx store.Reader) ([]*model.Execution, error) {
 		if x.Deployment != "" && active.busy[key] && x.Workflow != model.WorkflowCreateEnvironment {
 			continue
 		}
+		made, err := isMade(tx, x)
+		if err != nil {
+			return nil, err
+		}
+		if !made {
+			continue
+		}
 		active.number++
 		active.inGroup[x.Group]++
 		out = append(out, x)
 	}
 	return out, nil
+}
+
+// isMade reports whether the environment of the execution's deployment was made, or will never be: before that nothing but
+// the workflow that makes it can run.
+func isMade(tx store.Reader, x *model.Execution) (bool, error) {
+	if x.Deployment == "" || x.Workflow == model.WorkflowCreateEnvironment {
+		return true, nil
+	}
+	d, err := tx.Deployment(x.Tenant, x.Deployment)
+	if err != nil || d.CreateExecution == "" {
+		return true, err
+	}
+	creation, err := tx.Execution(d.CreateExecution)
+	if fault.Is(err, fault.NotFound) {
+		return true, nil
+	}
+	return err == nil && creation.Status.Ended(), err
 }
 
 // activity is what runs at one moment.

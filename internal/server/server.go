@@ -115,7 +115,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
-		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Ready: m.service.Ready,
 	})
 	handler := m.handler()
 	m.http = &http.Server{
