@@ -29,6 +29,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/schedule"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -168,6 +169,7 @@ func (m *manager) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return m.engine.Run(ctx) })
+	g.Go(func() error { return schedule.New(m.service).Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
 	if err := m.announce(); err != nil {
 		return err

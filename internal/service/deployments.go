@@ -218,6 +218,8 @@ type DeploymentView struct {
 	States map[model.InstanceState]int
 	// NodeTypes is the set of all types in the nodes' hierarchies, for availability rules.
 	NodeTypes map[string]bool
+	// Groups are the groups that it is in.
+	Groups []model.DeploymentGroupID
 	// Unhealthy counts the instances whose last status check was not good, Drifted those with configuration drift.
 	Unhealthy, Drifted int
 }
@@ -260,6 +262,9 @@ func viewDeployment(tx store.Reader, d *model.Deployment) (*DeploymentView, erro
 		if i.HasDrift() {
 			v.Drifted++
 		}
+	}
+	if v.Groups, err = tx.GroupsOfDeployment(d.Tenant, d.ID); err != nil {
+		return nil, err
 	}
 	nodes, err := tx.DeploymentNodes(d.Tenant, d.ID)
 	if err != nil {

@@ -81,7 +81,9 @@ func (s *Service) Begin(tx store.Tx, a *Actor, r Start) (*model.Execution, error
 func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
 
 // Act does an action on an execution inside a transaction; Acted is to be called after the commit.
-func (s *Service) ActIn(tx store.Tx, x *model.Execution, action Action) error { return s.act(tx, x, action) }
+func (s *Service) ActIn(tx store.Tx, x *model.Execution, action Action) error {
+	return s.act(tx, x, action)
+}
 
 // BeginDeletion checks the deletion of a deployment inside a transaction and stores its execution with the status.
 func (s *Service) BeginDeletion(tx store.Tx, a *Actor, id model.DeploymentID, how Deletion, status model.ExecutionStatus) (*model.Execution, error) {
