@@ -187,7 +187,7 @@ func (r *Runner) run(ctx context.Context, h *model.Hook) {
 	}()
 	limited, stop := context.WithTimeout(ctx, timeout)
 	defer stop()
-	result := r.Call(limited, r.message(h, hooked, token), func(rec script.Record) { log.Info("a hook says", "message", rec.Message) })
+	result := r.Call(limited, r.message(h, hooked, token), func(rec script.Record) { log.Info("a hook says", "message", rec.Message.Text) })
 	switch {
 	case ctx.Err() != nil:
 	case limited.Err() != nil:

@@ -311,6 +311,9 @@ const (
 	ActionForceResume Action = "force-resume"
 )
 
+// Actions lists every action.
+var Actions = []Action{ActionCancel, ActionForceCancel, ActionKill, ActionResume, ActionForceResume}
+
 // Act cancels or resumes an execution (workflows, sections 5.3 and 6). A cancel is durable when Act returns; the engine
 // carries it out. An action that the status does not allow is fault.IllegalAction, for resume fault.Conflict.
 func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, action Action) (*model.Execution, error) {

@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
@@ -199,6 +200,9 @@ func (s *Service) logMissing(tx store.Tx, xg *model.ExecutionGroup, d *model.Dep
 func (s *Service) Act(ctx context.Context, a *service.Actor, id model.ExecutionGroupID, action service.Action) (v *Executions, err error) {
 	if err := a.RequireTenant("execution_group_cancel"); err != nil {
 		return nil, err
+	}
+	if !slices.Contains(service.Actions, action) {
+		return nil, fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: %v", action, service.Actions)
 	}
 	var acted []*model.Execution
 	err = s.Store.Update(ctx, func(tx store.Tx) error {

@@ -17,7 +17,7 @@ const (
 	// grace is how late an execution may always start, besides the slip of its schedule (workflows, section 8.7).
 	grace = time.Minute
 	// pause is how long the scheduler sleeps at most; it wakes earlier for the next occurrence.
-	pause = 5 * time.Second
+	pause = time.Second
 	// dueBatch is how many schedules one look takes.
 	dueBatch = 100
 )
