@@ -20,7 +20,7 @@ func (a *app) executionsCommand() *cobra.Command {
 		a.executionsStart(), a.executionsList(),
 		verb("get EXECUTION_ID", "Show an execution", 1, 1, a.call(a.executionGet)),
 		verb("why EXECUTION_ID", "Explain what an execution waits for, or why it failed", 1, 1, a.call(a.executionWhy)),
-		a.executionsCancel(), a.executionsResume())
+		a.executionsCancel(), a.executionsResume(), a.executionGroupsCommand())
 }
 
 // followFlags say how an execution is followed.

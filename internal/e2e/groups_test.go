@@ -233,3 +233,51 @@ func TestSchedulesAndHooks(t *testing.T) {
 	}
 	m.wants(400, "POST", "/executions", object{"deployment_id": "d", "workflow_id": "uninstall", "scheduled_time": "2001-01-01"})
 }
+
+// TestGroupCommands drives groups, schedules and agents by the command line.
+func TestGroupCommands(t *testing.T) {
+	t.Parallel()
+	m := newManager(t)
+	m.ok("blueprints", "upload", blueprint(t, map[string]string{"blueprint.yaml": "tosca_definitions_version: cloudify_dsl_1_5\n" +
+		"imports: [cloudify/types/types.yaml]\ninputs:\n  n: {default: 0}\nnode_templates:\n  a: {type: cloudify.nodes.Root}\n"}), "-b", "bp")
+	for _, c := range []struct{ args, want string }{
+		{"deployments groups create g -b bp --description all", "Stored the group g; it has 0 deployments"},
+		{"deployments groups extend g --count 2 -i n=3", "The group g has 2 deployments"},
+		{"deployments groups labels add team:x g", ""},
+		{"deployments groups get g", "all"},
+		{"deployments groups list", "Showing 1 of 1 groups"},
+		{"executions groups start install -g g --concurrency 1", "is completed"},
+		{"executions groups list", "Showing 2 of 2 execution groups"},
+		{"deployments groups create h", "Stored the group h"},
+		{"deployments groups extend h --from-group g", "The group h has 2 deployments"},
+		{"deployments groups extend h -lr team=x", "The group h has 2 deployments"},
+		{"deployments groups shrink h --from-group g", "The group h has 0 deployments"},
+		{"deployments groups delete h", "Deleted the group h"},
+		{"deployments create d -b bp", ""},
+		{"deployments schedule create d install -s +4h -r 1d -n daily", "install"},
+		{"deployments schedule update d daily --slip 5", "5"},
+		{"deployments schedule disable d daily", "daily"},
+		{"deployments schedule get d daily --preview 3", "false"},
+		{"deployments schedule list d", "Showing 1 of 1 schedules"},
+		{"deployments schedule delete d daily", "Deleted the schedule daily of deployment d"},
+		{"agents list", "Showing 0 of 0 agents"},
+	} {
+		if out := m.ok(strings.Fields(c.args)...); !strings.Contains(out, c.want) {
+			t.Errorf("reify %s does not say %q:\n%s", c.args, c.want, out)
+		}
+	}
+	d := m.wants(200, "GET", "/deployments?_group_id=g", nil)["items"].([]any)
+	if len(d) != 2 || fmt.Sprint(d[0].(map[string]any)["inputs"]) != "map[n:3]" {
+		t.Errorf("deployments of the group: %v", d)
+	}
+	group := fmt.Sprint(m.wants(200, "GET", "/execution-groups?workflow_id=install", nil)["items"].([]any)[0].(map[string]any)["id"])
+	for args, want := range map[string]string{"get ": "completed", "set-concurrency ": "concurrency"} {
+		words := append([]string{"executions", "groups"}, strings.Fields(args+group)...)
+		if strings.HasPrefix(args, "set") {
+			words = append(words, "3")
+		}
+		if out := m.ok(words...); !strings.Contains(out, want) {
+			t.Errorf("reify %v does not say %q:\n%s", words, want, out)
+		}
+	}
+}
