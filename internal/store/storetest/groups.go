@@ -122,6 +122,24 @@ func testExecutionGroups(t *testing.T, open Opener) {
 	e.must(func(tx store.Tx) error { return tx.UpdateExecutionGroup(paused) })
 	equal(t, "queued of a group that goes on", queued(10), []model.ExecutionID{"p1", "free"})
 
+	testGroupEvents(e)
+
+	e.must(func(tx store.Tx) error { return tx.DeleteExecution("m1") })
+	equal(t, "members that are left", read(e, members), []model.ExecutionID{"m2", "m3", "m4"})
+	e.must(func(tx store.Tx) error { return tx.DeleteDeploymentGroup(tenantA, "g") })
+	e.must(func(tx store.Tx) error { return tx.DeleteDeploymentGroup(tenantA, "good") })
+	g.DeploymentGroup, g.SuccessGroup = "", ""
+	equal(t, "group of deployment groups that are gone", read(e, get), g)
+	list := read(e, func(r store.Reader) (store.Page[*model.ExecutionGroup], error) {
+		return r.ExecutionGroups(where("workflow_id", "install"))
+	})
+	equal(t, "groups", list.Items, []*model.ExecutionGroup{g, paused})
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.UpdateExecutionGroup(&model.ExecutionGroup{ID: "nope"}) })
+}
+
+// testGroupEvents checks what is known of a group that has the member m1 of the deployment d1.
+func testGroupEvents(e *env) {
+	e.t.Helper()
 	of := func(id model.ExecutionID, group model.ExecutionGroupID, message string) *model.Event {
 		return &model.Event{Tenant: tenantA, CreatedBy: alice, Visibility: model.VisibilityTenant, Kind: model.KindEvent, Execution: id,
 			Group: group, Timestamp: at(1), Reported: at(1), Message: message, EventType: model.EventExecutionState}
@@ -136,21 +154,9 @@ func testExecutionGroups(t *testing.T, open Opener) {
 		}
 		return list
 	}
-	equal(t, "events of the group", messages("execution_group_id", "eg"), []string{"of the group"})
-	equal(t, "events of the execution", messages("execution_id", "m1"), []string{"of the execution"})
-	equal(t, "events of the deployment", messages("deployment_id", "d1"), []string{"of the execution"})
-
-	e.must(func(tx store.Tx) error { return tx.DeleteExecution("m1") })
-	equal(t, "members that are left", read(e, members), []model.ExecutionID{"m2", "m3", "m4"})
-	e.must(func(tx store.Tx) error { return tx.DeleteDeploymentGroup(tenantA, "g") })
-	e.must(func(tx store.Tx) error { return tx.DeleteDeploymentGroup(tenantA, "good") })
-	g.DeploymentGroup, g.SuccessGroup = "", ""
-	equal(t, "group of deployment groups that are gone", read(e, get), g)
-	list := read(e, func(r store.Reader) (store.Page[*model.ExecutionGroup], error) {
-		return r.ExecutionGroups(where("workflow_id", "install"))
-	})
-	equal(t, "groups", list.Items, []*model.ExecutionGroup{g, paused})
-	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.UpdateExecutionGroup(&model.ExecutionGroup{ID: "nope"}) })
+	equal(e.t, "events of the group", messages("execution_group_id", "eg"), []string{"of the group"})
+	equal(e.t, "events of the execution", messages("execution_id", "m1"), []string{"of the execution"})
+	equal(e.t, "events of the deployment", messages("deployment_id", "d1"), []string{"of the execution"})
 }
 
 func testSchedules(t *testing.T, open Opener) {
