@@ -80,7 +80,7 @@ func (s *Service) Begin(tx store.Tx, a *Actor, r Start) (*model.Execution, error
 // Wake tells the engine that an execution is ready; a hint that may be lost.
 func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
 
-// Act does an action on an execution inside a transaction; Acted is to be called after the commit.
+// ActIn does an action on an execution inside a transaction; Acted is to be called after the commit.
 func (s *Service) ActIn(tx store.Tx, x *model.Execution, action Action) error {
 	return s.act(tx, x, action)
 }

@@ -198,7 +198,9 @@ func TestSkipped(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.plan(func(c *model.Schedule) { c.Since, c.NextAt = h.clock.Now().Add(3*time.Second), h.clock.Now().Add(3*time.Second) })
+	h.plan(func(c *model.Schedule) {
+		c.Since, c.NextAt = h.clock.Now().Add(3*time.Second), h.clock.Now().Add(3*time.Second)
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.managers[0].Run(ctx) }()
