@@ -170,6 +170,16 @@ func TestGroupActions(t *testing.T) {
 	again := m.wants(200, "POST", "/execution-groups", object{"deployment_group_id": "g", "workflow_id": "install", "concurrency": 1})
 	m.await("the second group to fail", func() bool { return m.count(again["id"], "failed") == 3 })
 	m.wants(400, "POST", path, object{"action": "explode"})
+	rules := object{"filter_rules": []object{{"key": "schedules", "values": []string{}, "operator": "is_not_empty", "type": "attribute"}}}
+	if found := m.wants(200, "POST", "/searches/deployments", rules)["items"].([]any); len(found) != 3 {
+		t.Errorf("%d deployments have schedules", len(found))
+	}
+	if all := m.wants(200, "GET", "/workflows?_group_id=g", nil)["items"].([]any); len(all) == 0 {
+		t.Error("the deployments of the group have no workflows")
+	}
+	if none := m.wants(200, "GET", "/workflows?_group_id=nope", nil)["items"].([]any); len(none) != 0 {
+		t.Errorf("no deployments have the workflows %v", none)
+	}
 	m.wants(404, "POST", "/execution-groups", object{"deployment_group_id": "nope", "workflow_id": "install"})
 	m.wants(400, "PATCH", path, object{"concurrency": -1})
 }

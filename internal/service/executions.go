@@ -489,6 +489,7 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 			return fault.New(fault.InvalidExecutionUpdate, "Invalid relationship - can't change status from %s to %s for \"%s\" execution "+
 				"while running \"%s\" workflow.", x.Status, next, x.ID, x.Workflow)
 		}
+		was := x.Status
 		x.Status, x.Error = next, text
 		switch {
 		case next == model.ExecutionStarted:
@@ -496,7 +497,13 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 		case next.Ended():
 			x.EndedAt = s.Clock.Now()
 		}
-		return tx.UpdateExecution(x)
+		if err := tx.UpdateExecution(x); err != nil || was == next {
+			return err
+		}
+		if err := change.NoteMember(tx, x, s.Clock.Now(), s.Manager); err != nil {
+			return err
+		}
+		return change.Announce(tx, x, s.Clock.Now(), s.Hooked)
 	})
 	return x, err
 }

@@ -169,7 +169,13 @@ func (s *Service) startMember(tx store.Tx, a *service.Actor, xg *model.Execution
 		return err2
 	}
 	x.Status, x.Error, x.EndedAt = model.ExecutionFailed, err.Error(), s.Clock.Now()
-	return tx.UpdateExecution(x)
+	if err := tx.UpdateExecution(x); err != nil {
+		return err
+	}
+	if err := change.NoteMember(tx, x, x.EndedAt, s.Manager); err != nil {
+		return err
+	}
+	return change.Announce(tx, x, x.EndedAt, s.Hooked)
 }
 
 // isRefusal reports whether an error is about the one execution, and not about the store.
