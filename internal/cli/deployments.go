@@ -24,7 +24,7 @@ func (a *app) deploymentsCommand() *cobra.Command {
 		verb("inputs DEPLOYMENT_ID", "Show the inputs that a deployment was given", 1, 1, a.call(a.deploymentInputs)),
 		verb("outputs DEPLOYMENT_ID", "Show the outputs, evaluated now", 1, 1, a.call(a.deploymentOutputs)),
 		verb("capabilities DEPLOYMENT_ID", "Show the capabilities, evaluated now", 1, 1, a.call(a.deploymentCapabilities)),
-		a.labelsCommand(deploymentLabels{}))
+		a.labelsCommand(deploymentLabels{}), a.deploymentGroupsCommand(), a.schedulesCommand())
 }
 
 // createFlags are the options of everything that creates a deployment.

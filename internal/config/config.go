@@ -31,6 +31,7 @@ type Config struct {
 	Workflow   Workflow
 	Executor   Executor
 	Executions Executions
+	Hooks      Hooks
 	Limits     Limits
 	Shutdown   Shutdown
 }
@@ -77,6 +78,12 @@ type Executor struct {
 type Executions struct {
 	// MaxConcurrent is the number of executions that run at the same time; others are queued.
 	MaxConcurrent int
+}
+
+// Hooks are operations that run when executions change.
+type Hooks struct {
+	// File is the YAML file that lists them; empty is hooks.yaml in the data directory.
+	File string
 }
 
 // Limits bound what users upload.

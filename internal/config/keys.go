@@ -50,6 +50,8 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Executor.Slots }},
 	{name: "executions.max_concurrent", doc: "Executions that run at the same time; more wait in the queue.",
 		at: func(c *Config) any { return &c.Executions.MaxConcurrent }},
+	{name: "hooks.file", doc: "YAML file with the hooks on events of executions; empty is hooks.yaml in data_dir. It is read again " +
+		"when it changes.", at: func(c *Config) any { return &c.Hooks.File }},
 	{name: "limits.blueprint_archive_size", doc: "Greatest size of an uploaded blueprint archive.",
 		at: func(c *Config) any { return &c.Limits.BlueprintArchiveSize }},
 	{name: "limits.blueprint_size", doc: "Greatest size of the files of a blueprint together.",

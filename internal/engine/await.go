@@ -32,14 +32,14 @@ func (r *runner) startServices(tx store.Tx, args workflow.ServicesArgs) (outcome
 	if err != nil {
 		return outcome{}, fmt.Errorf("find the services of deployment %s: %w", r.exec.Deployment, err)
 	}
-	_, busy, err := countActive(tx)
+	active, err := activeNow(tx)
 	if err != nil {
 		return outcome{}, err
 	}
 	var out outcome
 	for _, d := range children {
 		status := model.ExecutionPending
-		if busy[string(d.Tenant)+"/"+string(d.ID)] {
+		if active.busy[string(d.Tenant)+"/"+string(d.ID)] {
 			status = model.ExecutionQueued
 		}
 		x, err := r.child(tx, d, args.Workflow, args.Parameters, status)

@@ -76,6 +76,10 @@ type Options struct {
 	Overdue time.Duration
 	// MaxConcurrent bounds how many executions may be active when queued ones are started; optional, 20.
 	MaxConcurrent int
+	// Ready completes a queued execution whose turn has come, or says why it may not start; optional, nil lets all start.
+	Ready func(tx store.Reader, x *model.Execution) error
+	// Hooked says whether there is a hook on a type of event; optional, nil means that there is none.
+	Hooked func(eventType string) bool
 }
 
 // SystemWorkflow is a workflow that runs inside the manager. It must be repeatable: after a crash it is called again
@@ -200,6 +204,9 @@ func (e *Engine) claimLoop(ctx context.Context) error {
 		case <-timer.C():
 			if err := e.pokeCancelling(ctx); err != nil && ctx.Err() == nil {
 				e.Log.Error("look for cancelled executions", "error", err)
+			}
+			if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+				e.Log.Error("look for queued executions whose turn has come", "error", err)
 			}
 		}
 	}

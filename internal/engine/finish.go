@@ -31,6 +31,9 @@ func (r *runner) begin(ctx context.Context) error {
 		if err := r.noteStarted(tx, x, now); err != nil {
 			return err
 		}
+		if err := r.e.changed(tx, x, now); err != nil {
+			return err
+		}
 		r.exec = x
 		return nil
 	})
@@ -92,6 +95,9 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 			return err
 		}
 		if err := tx.UpdateExecution(x); err != nil {
+			return err
+		}
+		if err := r.e.changed(tx, x, now); err != nil {
 			return err
 		}
 		if err := settleDeployment(tx, x); err != nil {

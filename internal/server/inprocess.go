@@ -18,6 +18,9 @@ func managerFor(handler http.Handler) (func(*operation.Message) agent.Manager, e
 		return nil, err
 	}
 	return func(m *operation.Message) agent.Manager {
+		if m.Context.Type == operation.TypeHook {
+			return remote.New(c.AsUser(m.Context.Tenant.Name, m.Context.RestToken))
+		}
 		return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
 	}, nil
 }

@@ -28,10 +28,13 @@ import (
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
+	"github.com/reifyhq/reify/internal/hook"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/script"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/plugins"
+	"github.com/reifyhq/reify/internal/service/schedule"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -59,6 +62,7 @@ type manager struct {
 	service  *service.Service
 	engine   *engine.Engine
 	agent    *agent.Agent
+	hooks    *hook.Runner
 	listener net.Listener
 	http     *http.Server
 }
@@ -115,15 +119,24 @@ func (m *manager) openBlobs(ctx context.Context) (blob.Store, func() error, erro
 
 // build makes the parts above storage and bus.
 func (m *manager) build(ctx context.Context, blobs blob.Store) error {
+	host, port := m.address()
+	m.hooks = hook.New(hook.Options{
+		Store: m.store, Clock: m.clock, Log: m.Log, File: m.hooksFile(), RestHost: host, RestPort: port,
+		Call: func(ctx context.Context, t *operation.Message, emit func(script.Record)) operation.Result {
+			return m.agent.Call(ctx, t, emit)
+		},
+		Token: func(ctx context.Context, user model.UserName, until time.Time) (string, func(context.Context) error, error) {
+			return m.service.IssueToken(ctx, user, "of a hook", until)
+		},
+	})
 	m.service = service.New(service.Options{
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
-		MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		MaxConcurrent: m.Config.Executions.MaxConcurrent, Hooked: m.hooks.Wanted,
 	})
 	if err := m.bootstrap(ctx); err != nil {
 		return err
 	}
-	host, port := m.address()
 	system := m.service.SystemWorkflows()
 	system[model.WorkflowUpdatePlugin] = plugins.New(m.service).RunUpdate
 	m.engine = engine.New(engine.Options{
@@ -136,7 +149,8 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
-		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Ready: m.service.Ready,
+		Hooked: m.hooks.Wanted,
 	})
 	handler := m.handler()
 	m.http = &http.Server{
@@ -152,6 +166,14 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
 	})
 	return nil
+}
+
+// hooksFile is where hooks are configured.
+func (m *manager) hooksFile() string {
+	if m.Config.Hooks.File != "" {
+		return m.Config.Hooks.File
+	}
+	return m.dir.path("hooks.yaml")
 }
 
 // bootstrap creates the administrator on the first start; the password goes to a file that only the owner reads, and to
@@ -189,7 +211,9 @@ func (m *manager) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return m.engine.Run(ctx) })
+	g.Go(func() error { return schedule.New(m.service).Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
+	g.Go(func() error { return m.hooks.Run(ctx) })
 	if err := m.announce(); err != nil {
 		return err
 	}

@@ -27,6 +27,10 @@ type Start struct {
 	Queue                 bool
 	// WaitAfterFail is in seconds; 0 means the manager's setting.
 	WaitAfterFail int
+	// Group is the execution group that it joins, empty for none. With Held it waits for its turn in that group and is
+	// checked when the turn comes.
+	Group model.ExecutionGroupID
+	Held  bool
 }
 
 // newExecution starts the row of an execution, with its first token.
@@ -67,47 +71,83 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not start executions")
 	}
 	var x *model.Execution
-	err := s.Store.Update(ctx, func(tx store.Tx) error {
-		d, err := visibleDeployment(tx, a, r.Deployment)
-		if err != nil {
-			return err
-		}
-		if err := environmentReady(tx, d); err != nil {
-			return err
-		}
-		w, ok := d.Workflows[r.Workflow]
-		if !ok {
-			return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", r.Workflow, d.ID)
-		}
-		parameters, err := workflow.MergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
-		if err != nil {
-			return err
-		}
-		if !r.Force {
-			v, err := viewDeployment(tx, d)
-			if err != nil {
-				return err
-			}
-			if !v.Available(w) {
-				return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", r.Workflow)
-			}
-		}
-		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
-			return err
-		}
-		x = s.newExecution(a, r.Workflow, parameters)
-		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
-		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
-		if x.Status, err = startStatus(tx, d, r); err != nil {
-			return err
-		}
-		return tx.InsertExecution(x)
+	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		x, err = s.begin(tx, a, r)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.wake(x.ID)
 	return x, nil
+}
+
+// begin checks a start and stores its execution.
+func (s *Service) begin(tx store.Tx, a *Actor, r Start) (*model.Execution, error) {
+	d, err := visibleDeployment(tx, a, r.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	x := s.newExecution(a, r.Workflow, r.Parameters)
+	x.Tenant, x.Deployment, x.Blueprint, x.Visibility, x.Group = d.Tenant, d.ID, d.Blueprint, d.Visibility, r.Group
+	x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
+	x.Status = model.ExecutionQueued
+	if !r.Held {
+		if err := environmentReady(tx, d); err != nil {
+			return nil, err
+		}
+		if err := s.startable(tx, d, x); err != nil {
+			return nil, err
+		}
+		if x.Status, err = startStatus(tx, d, r); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.InsertExecution(x); err != nil {
+		return nil, err
+	}
+	return x, change.Announce(tx, x, x.CreatedAt, s.Hooked)
+}
+
+// startable completes the parameters of an execution, or says why it may not run on its deployment now.
+func (s *Service) startable(tx store.Reader, d *model.Deployment, x *model.Execution) error {
+	w, ok := d.Workflows[x.Workflow]
+	if !ok {
+		return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", x.Workflow, d.ID)
+	}
+	parameters, err := workflow.MergeParameters(x.Workflow, w, x.Parameters, x.AllowCustomParameters)
+	if err != nil {
+		return err
+	}
+	x.Parameters = parameters
+	if !x.Force {
+		v, err := viewDeployment(tx, d)
+		if err != nil {
+			return err
+		}
+		if !v.Available(w) {
+			return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", x.Workflow)
+		}
+	}
+	return blocked(tx, d, x.Workflow, parameters, x.Force)
+}
+
+// Ready completes a queued execution whose turn has come, or says why it may not start any more (workflows, section 8.5).
+func (s *Service) Ready(tx store.Reader, x *model.Execution) error {
+	if x.Deployment == "" || x.Workflow == model.WorkflowCreateEnvironment || x.Workflow == model.WorkflowDeleteEnvironment {
+		return nil
+	}
+	d, err := tx.Deployment(x.Tenant, x.Deployment)
+	if err != nil {
+		return err
+	}
+	if err := environmentReady(tx, d); err != nil {
+		return fault.Wrap(err, fault.CodeOf(err), "create_deployment_environment failed")
+	}
+	if _, declared := d.Workflows[x.Workflow]; !declared && x.Group == "" || x.Resume {
+		return nil
+	}
+	return s.startable(tx, d, x)
 }
 
 // blocked refuses a workflow that would take the ground from under other deployments: those that name this one as their
@@ -271,6 +311,9 @@ const (
 	ActionForceResume Action = "force-resume"
 )
 
+// Actions lists every action.
+var Actions = []Action{ActionCancel, ActionForceCancel, ActionKill, ActionResume, ActionForceResume}
+
 // Act cancels or resumes an execution (workflows, sections 5.3 and 6). A cancel is durable when Act returns; the engine
 // carries it out. An action that the status does not allow is fault.IllegalAction, for resume fault.Conflict.
 func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, action Action) (*model.Execution, error) {
@@ -282,25 +325,34 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 		if x, err = visibleExecution(tx, a, id); err != nil {
 			return err
 		}
-		switch action {
-		case ActionCancel, ActionForceCancel, ActionKill:
-			return s.cancel(tx, x, action)
-		case ActionResume, ActionForceResume:
-			return s.resume(tx, x, action)
-		}
-		return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
-			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
+		return s.act(tx, x, action)
 	})
 	if err != nil {
 		return nil, err
 	}
+	return x, s.Acted(x)
+}
+
+func (s *Service) act(tx store.Tx, x *model.Execution, action Action) error {
+	switch action {
+	case ActionCancel, ActionForceCancel, ActionKill:
+		return s.cancel(tx, x, action)
+	case ActionResume, ActionForceResume:
+		return s.resume(tx, x, action)
+	}
+	return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
+		"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
+}
+
+// Acted tells engine and executors of a committed action on an execution.
+func (s *Service) Acted(x *model.Execution) error {
 	if x.Status == model.ExecutionKillCancelling {
 		if err := s.kill(x); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	s.wake(x.ID)
-	return x, nil
+	return nil
 }
 
 // kill tells every executor to end the operations of the execution.
@@ -338,7 +390,13 @@ func (s *Service) cancel(tx store.Tx, x *model.Execution, action Action) error {
 	if action == ActionKill {
 		s.renewToken(x)
 	}
-	return tx.UpdateExecution(x)
+	if err := tx.UpdateExecution(x); err != nil || !x.Status.Ended() {
+		return err
+	}
+	if err := change.NoteMember(tx, x, x.EndedAt, s.Manager); err != nil {
+		return err
+	}
+	return change.Announce(tx, x, x.EndedAt, s.Hooked)
 }
 
 func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
@@ -431,6 +489,7 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 			return fault.New(fault.InvalidExecutionUpdate, "Invalid relationship - can't change status from %s to %s for \"%s\" execution "+
 				"while running \"%s\" workflow.", x.Status, next, x.ID, x.Workflow)
 		}
+		was := x.Status
 		x.Status, x.Error = next, text
 		switch {
 		case next == model.ExecutionStarted:
@@ -438,7 +497,13 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 		case next.Ended():
 			x.EndedAt = s.Clock.Now()
 		}
-		return tx.UpdateExecution(x)
+		if err := tx.UpdateExecution(x); err != nil || was == next {
+			return err
+		}
+		if err := change.NoteMember(tx, x, s.Clock.Now(), s.Manager); err != nil {
+			return err
+		}
+		return change.Announce(tx, x, s.Clock.Now(), s.Hooked)
 	})
 	return x, err
 }

@@ -21,6 +21,7 @@ const (
 	NodeInstances = store.NodeInstances
 	Executions    = store.Executions
 	Secrets       = store.Secrets
+	Schedules     = store.Schedules
 )
 
 // Count is how many resources have the values of the fields that were asked for.
@@ -30,6 +31,7 @@ type Count = store.Count
 var listPermission = map[Kind]string{
 	Blueprints: "blueprint_list", Deployments: "deployment_list", Nodes: "node_list", NodeInstances: "node_instance_list",
 	Executions: "execution_list", Secrets: "secret_list",
+	Schedules: "execution_schedule_list",
 }
 
 // Unfiltered counts what a list with filter rules would show without them.
@@ -52,6 +54,7 @@ var summaryFields = map[Kind][]string{
 	Nodes:         {"deployment_id", "tenant_name", "visibility"},
 	NodeInstances: {"deployment_id", "host_id", "index", "node_id", "state", "tenant_name", "visibility"},
 	Executions:    {"blueprint_id", "deployment_id", "status", "status_display", "tenant_name", "visibility", "workflow_id"},
+	Schedules:     {"deployment_id", "recurrence", "tenant_name", "visibility", "workflow_id"},
 }
 
 // Summarize counts resources by the values of a field, and of a second one when it is given.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/store"
 )
 
 // What follows is for the rooms below this one, which hold the use cases of nouns that nothing here depends on.
@@ -87,9 +88,6 @@ func (s *Service) SystemExecution(a *Actor, name string, parameters model.Docume
 	return s.systemExecution(a, name, parameters)
 }
 
-// Wake tells the engine that an execution is ready.
-func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
-
 // Await returns the execution when it has ended, or as it is when limit has passed.
 func (s *Service) Await(ctx context.Context, id model.ExecutionID, limit time.Duration) (*model.Execution, error) {
 	return s.await(ctx, id, limit)
@@ -99,3 +97,61 @@ func (s *Service) Await(ctx context.Context, id model.ExecutionID, limit time.Du
 func (s *Service) Reparse(ctx context.Context, b *model.Blueprint, o PluginOverrides) (json.RawMessage, error) {
 	return s.parseStored(ctx, b, o)
 }
+
+// Begin checks a start inside a transaction and stores its execution. The caller has checked the permission, and wakes the
+// engine with Wake after the commit.
+func (s *Service) Begin(tx store.Tx, a *Actor, r Start) (*model.Execution, error) {
+	return s.begin(tx, a, r)
+}
+
+// Wake tells the engine that an execution is ready; a hint that may be lost.
+func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
+
+// ActIn does an action on an execution inside a transaction; Acted is to be called after the commit.
+func (s *Service) ActIn(tx store.Tx, x *model.Execution, action Action) error {
+	return s.act(tx, x, action)
+}
+
+// BeginDeletion checks the deletion of a deployment inside a transaction and stores its execution with the status.
+func (s *Service) BeginDeletion(tx store.Tx, a *Actor, id model.DeploymentID, how Deletion, status model.ExecutionStatus) (*model.Execution, error) {
+	return s.beginDeletion(tx, a, id, how, status)
+}
+
+// BeginCreation checks a new deployment of the blueprint that Deployable returned and stores it inside a transaction,
+// with the execution that makes its environment.
+func (s *Service) BeginCreation(tx store.Tx, a *Actor, n NewDeployment, b *model.Blueprint, status model.ExecutionStatus) (*model.Deployment, error) {
+	if err := checkID("deployment_id", string(n.ID), true); err != nil {
+		return nil, err
+	}
+	if err := checkLabels(n.Labels); err != nil {
+		return nil, err
+	}
+	if err := checkSite(tx, a, n.Site, n.ID, n.Visibility); err != nil {
+		return nil, err
+	}
+	if err := checkInputNames(b, n.Inputs); err != nil {
+		return nil, err
+	}
+	return s.insertDeployment(tx, a, n, status)
+}
+
+// Deployable returns the blueprint of a new deployment, or why it cannot be deployed so.
+func Deployable(tx store.Reader, a *Actor, n NewDeployment) (*model.Blueprint, error) {
+	return deployable(tx, a, n)
+}
+
+// Labels checks labels as a user gives them and stamps them with who and when.
+func (s *Service) Labels(a *Actor, labels []model.Label) ([]model.Label, error) {
+	if err := checkLabels(labels); err != nil {
+		return nil, err
+	}
+	return s.stamp(a, labels), nil
+}
+
+// VisibleDeployment finds a deployment that the actor may see.
+func VisibleDeployment(tx store.Reader, a *Actor, id model.DeploymentID) (*model.Deployment, error) {
+	return visibleDeployment(tx, a, id)
+}
+
+// NewUUID returns a fresh UUID.
+func NewUUID() string { return newUUID() }

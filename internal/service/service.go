@@ -46,6 +46,8 @@ type Options struct {
 	MaxConcurrent int
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
+	// Hooked says whether there is a hook on a type of event; optional, nil means that there is none.
+	Hooked func(eventType string) bool
 }
 
 // Service runs use cases; see the package comment.

@@ -121,5 +121,22 @@ func queueFacts(tx store.Reader, f *workflow.Facts) error {
 		{Field: "status", Values: active}, {Field: "is_system_workflow", Values: []string{"false"}},
 	}})
 	f.Active = page.Total
+	if err != nil || x.Group == "" {
+		return err
+	}
+	f.Group, err = tx.ExecutionGroup(x.Group)
+	if fault.Is(err, fault.NotFound) {
+		f.Group = nil
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	states, err := tx.GroupStates(x.Group)
+	for status, n := range states {
+		if status.Active() {
+			f.GroupActive += n
+		}
+	}
 	return err
 }

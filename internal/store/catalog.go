@@ -28,6 +28,7 @@ const (
 	NodeInstances Kind = "node_instances"
 	Executions    Kind = "executions"
 	Secrets       Kind = "secrets"
+	Schedules     Kind = "execution_schedules"
 )
 
 // CatalogReader reads secrets, sites and stored filters. A single one is found as the tenant sees it: its own, or a global

@@ -43,6 +43,12 @@ type Reader interface {
 	EventReader
 	ChangeReader
 	PluginReader
+	DeploymentGroupReader
+	ExecutionGroupReader
+	ScheduleReader
+	AgentReader
+	SnapshotReader
+	HookReader
 }
 
 // Tx reads and writes entities.
@@ -57,6 +63,12 @@ type Tx interface {
 	EventWriter
 	ChangeWriter
 	PluginWriter
+	DeploymentGroupWriter
+	ExecutionGroupWriter
+	ScheduleWriter
+	AgentWriter
+	SnapshotWriter
+	HookWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.
@@ -144,7 +156,8 @@ type ExecutionReader interface {
 	// Claimable returns up to limit executions that are active and whose lease is free or ran out before now, oldest
 	// first.
 	Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
-	// QueuedExecutions returns queued executions of all tenants, oldest first.
+	// QueuedExecutions returns queued executions of all tenants, oldest first: up to limit of those without a group, and up
+	// to limit of every group that has fewer active members than its concurrency.
 	QueuedExecutions(limit int) ([]*model.Execution, error)
 	Graph(id model.GraphID) (*model.Graph, error)
 	Graphs(e model.ExecutionID) ([]*model.Graph, error)

@@ -23,6 +23,9 @@ type Facts struct {
 	Awaited []*model.Execution
 	// Active counts the active executions of the installation, Limit bounds how many queued ones may join.
 	Active, Limit int
+	// Group is the execution group that it waits in, nil for none; GroupActive counts the group's active members.
+	Group       *model.ExecutionGroup
+	GroupActive int
 }
 
 // The kinds of reasons.
@@ -99,6 +102,14 @@ func (f Facts) queued() Explanation {
 	if f.Limit > 0 && f.Active >= f.Limit {
 		e.Reasons = append(e.Reasons, Reason{Kind: ReasonLimit, Text: fmt.Sprintf(
 			"%d executions are active; queued ones start only while there are fewer than %d.", f.Active, f.Limit)})
+	}
+	if g := f.Group; g != nil && f.GroupActive >= g.Concurrency {
+		text := fmt.Sprintf("It waits for the limit of the group: %d executions of execution group %s are active, which may have %d at a time.",
+			f.GroupActive, g.ID, g.Concurrency)
+		if g.Concurrency == 0 {
+			text = fmt.Sprintf("It waits for the limit of the group: execution group %s is paused (its concurrency is 0).", g.ID)
+		}
+		e.Reasons = append(e.Reasons, Reason{Kind: ReasonLimit, Text: text})
 	}
 	e.Summary = fmt.Sprintf("The execution is queued since %s.", instant(f.Execution.CreatedAt))
 	e.Next = "It starts when what is in its way has ended."

@@ -66,16 +66,16 @@ func deploymentRecord(v *service.DeploymentView) api.Record {
 	if x := v.Latest; x != nil {
 		latestID, finished, total, workflow = x.ID, x.FinishedOperations, x.TotalOperations, x.Workflow
 	}
-	groups := d.ScalingGroups
-	if groups == nil {
-		groups = map[string]model.ScalingGroup{}
+	scaling := d.ScalingGroups
+	if scaling == nil {
+		scaling = map[string]model.ScalingGroup{}
 	}
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(d.CreatedAt)}, {Name: "id", Value: d.ID}, {Name: "visibility", Value: d.Visibility},
 		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs_p", Value: nil}, {Name: "inputs", Value: object(d.Inputs)}, {Name: "groups_p", Value: nil}, {Name: "groups", Value: raw(d.Groups)},
 		{Name: "permalink", Value: nil}, {Name: "policy_triggers_p", Value: nil}, {Name: "policy_triggers", Value: raw(d.PolicyTriggers)}, {Name: "policy_types_p", Value: nil}, {Name: "policy_types", Value: raw(d.PolicyTypes)},
 		{Name: "outputs_p", Value: nil}, {Name: "outputs", Value: object(d.Outputs)}, {Name: "capabilities_p", Value: nil}, {Name: "capabilities", Value: object(d.Capabilities)},
-		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: groups}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
+		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: scaling}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
 		{Name: "workflows_p", Value: nil}, {Name: "workflows", Value: workflowRecords(v)}, {Name: "runtime_only_evaluation", Value: d.RuntimeOnlyEvaluation},
 		{Name: "installation_status", Value: d.InstallationStatus}, {Name: "deployment_status", Value: d.Status},
 		{Name: "sub_services_status", Value: nil}, {Name: "sub_environments_status", Value: nil},
@@ -90,7 +90,7 @@ func deploymentRecord(v *service.DeploymentView) api.Record {
 	}
 	r = append(r, api.Common(d.Resource)...)
 	return append(r, api.Field{Name: "workdir_zip", Value: nil}, api.Field{Name: "labels", Value: labelRecords(d.Labels)},
-		api.Field{Name: "deployment_groups", Value: []string{}})
+		api.Field{Name: "deployment_groups", Value: groups(v.Groups)})
 }
 
 var blankDeployment = deploymentRecord(&service.DeploymentView{Deployment: &model.Deployment{}})
@@ -105,10 +105,11 @@ func (a *API) writeDeployment(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id"})
+	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id", Filters: []string{"deployment_group_id"}})
 	if err != nil {
 		return err
 	}
+	inGroup(r, &l.Query, "deployment_group_id")
 	if name := r.URL.Query().Get("_search_name"); name != "" {
 		l.Query.Search = append(l.Query.Search, service.Search{Field: "display_name", Text: name})
 	}

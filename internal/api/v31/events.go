@@ -13,6 +13,12 @@ import (
 )
 
 func eventRecord(e *model.Event) api.Record {
+	if e.Group != "" {
+		// What happened to a group belongs to no execution.
+		own := *e
+		own.Execution, own.Deployment, own.DeploymentDisplay, own.Blueprint = "", "", "", ""
+		e = &own
+	}
 	var causes any
 	if len(e.ErrorCauses) > 0 {
 		causes = e.ErrorCauses
@@ -21,7 +27,7 @@ func eventRecord(e *model.Event) api.Record {
 		{Name: "_storage_id", Value: e.StorageID}, {Name: "timestamp", Value: api.Instant(e.Timestamp)},
 		{Name: "reported_timestamp", Value: api.Instant(e.Reported)}, {Name: "blueprint_id", Value: api.Text(e.Blueprint)},
 		{Name: "deployment_id", Value: api.Text(e.Deployment)}, {Name: "deployment_display_name", Value: api.Text(e.DeploymentDisplay)},
-		{Name: "execution_id", Value: api.Text(e.Execution)}, {Name: "execution_group_id", Value: nil},
+		{Name: "execution_id", Value: api.Text(e.Execution)}, {Name: "execution_group_id", Value: api.Text(e.Group)},
 		{Name: "workflow_id", Value: api.Text(e.Workflow)}, {Name: "message", Value: e.Message}, {Name: "error_causes", Value: causes},
 	}
 	if e.Kind == model.KindEvent {
@@ -43,7 +49,7 @@ var blankEvent = append(eventRecord(&model.Event{Kind: model.KindEvent}), blank(
 
 // eventFilters are the fields that events may be filtered by, with the wire's other names for them.
 var eventFilters = map[string]string{
-	"execution_id": "execution_id", "deployment_id": "deployment_id", "blueprint_id": "blueprint_id", "workflow_id": "workflow_id",
+	"execution_id": "execution_id", "execution_group_id": "execution_group_id", "deployment_id": "deployment_id", "blueprint_id": "blueprint_id", "workflow_id": "workflow_id",
 	"node_id": "node_id", "node_instance_id": "node_instance_id", "event_type": "event_type", "level": "level",
 	"operation": "operation", "source_id": "source_id", "target_id": "target_id",
 }

@@ -48,10 +48,12 @@ func (a *API) writeExecution(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func (a *API) listExecutions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: executionRecord(&model.Execution{}, ""), Search: "id"})
+	l, err := api.ParseList(r, api.ListSpec{Blank: executionRecord(&model.Execution{}, ""), Search: "id",
+		Filters: []string{"execution_group_id"}})
 	if err != nil {
 		return err
 	}
+	inGroup(r, &l.Query, "execution_group_id")
 	system, err := api.Flag(r.URL.Query(), "_include_system_workflows")
 	if err != nil {
 		return err
@@ -88,6 +90,18 @@ func (a *API) startExecution(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
+	at, err := body.Text("scheduled_time")
+	if err != nil {
+		return err
+	}
+	if at != "" {
+		x, err := a.schedules.Later(r.Context(), actor, start, at)
+		if err != nil {
+			return err
+		}
+		api.WriteJSON(w, http.StatusCreated, unmade(executionRecord(x, ""), "status", "status_display"))
+		return nil
+	}
 	x, err := a.svc.StartExecution(r.Context(), actor, start)
 	if err != nil {
 		return err
@@ -100,9 +114,6 @@ func decodeStart(body api.Body) (s service.Start, err error) {
 		if err := body.Need(key); err != nil {
 			return s, err
 		}
-	}
-	if at, _ := body.Text("scheduled_time"); at != "" {
-		return s, fault.New(fault.BadParameters, "scheduled_time is not supported by this manager yet; start the execution without it")
 	}
 	deployment, err := body.Text("deployment_id")
 	if err != nil {

@@ -16,8 +16,11 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
+	"github.com/reifyhq/reify/internal/service/group"
 	"github.com/reifyhq/reify/internal/service/people"
 	"github.com/reifyhq/reify/internal/service/plugins"
+	"github.com/reifyhq/reify/internal/service/schedule"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 )
 
 // Info is what the manager says of itself.
@@ -37,15 +40,19 @@ type API struct {
 	svc  *service.Service
 	info Info
 
-	people  *people.Service
-	catalog *catalog.Service
-	plugins *plugins.Service
+	people    *people.Service
+	catalog   *catalog.Service
+	plugins   *plugins.Service
+	groups    *group.Service
+	schedules *schedule.Service
+	upkeep    *upkeep.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
 	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
-		plugins: plugins.New(door.Service)}
+		plugins: plugins.New(door.Service), groups: group.New(door.Service), schedules: schedule.New(door.Service),
+		upkeep: upkeep.New(door.Service)}
 }
 
 type route struct {
@@ -56,7 +63,7 @@ type route struct {
 
 // routes is the table of everything below /api/v3.1.
 func (a *API) routes() []route {
-	return slices.Concat(a.coreRoutes(), a.peopleRoutes(), a.catalogRoutes(), a.pluginRoutes(), a.systemRoutes())
+	return slices.Concat(a.coreRoutes(), a.peopleRoutes(), a.catalogRoutes(), a.pluginRoutes(), a.groupRoutes(), a.systemRoutes())
 }
 
 func (a *API) peopleRoutes() []route {
@@ -154,6 +161,44 @@ func (a *API) pluginRoutes() []route {
 	}
 }
 
+func (a *API) groupRoutes() []route {
+	return []route{
+		{method: "GET", path: "/deployment-groups", handler: a.listDeploymentGroups},
+		{method: "GET", path: "/deployment-groups/{id}", handler: a.getDeploymentGroup},
+		{method: "PUT", path: "/deployment-groups/{id}", handler: a.putDeploymentGroup},
+		{method: "PATCH", path: "/deployment-groups/{id}", handler: a.patchDeploymentGroup},
+		{method: "DELETE", path: "/deployment-groups/{id}", handler: a.deleteDeploymentGroup},
+
+		{method: "GET", path: "/execution-groups", handler: a.listExecutionGroups},
+		{method: "POST", path: "/execution-groups", handler: a.startExecutionGroup},
+		{method: "GET", path: "/execution-groups/{id}", handler: a.getExecutionGroup},
+		{method: "POST", path: "/execution-groups/{id}", handler: a.actOnExecutionGroup},
+		{method: "PATCH", path: "/execution-groups/{id}", handler: a.patchExecutionGroup},
+
+		{method: "GET", path: "/execution-schedules", handler: a.listSchedules},
+		{method: "GET", path: "/execution-schedules/{id}", handler: a.getSchedule},
+		{method: "PUT", path: "/execution-schedules/{id}", handler: a.createSchedule},
+		{method: "PATCH", path: "/execution-schedules/{id}", handler: a.patchSchedule},
+		{method: "DELETE", path: "/execution-schedules/{id}", handler: a.deleteSchedule},
+		{method: "GET", path: "/summary/execution_schedules", handler: a.summarized(service.Schedules, "execution_schedules", blankSchedule)},
+
+		{method: "GET", path: "/agents", handler: a.listAgents},
+		{method: "PATCH", path: "/agents", handler: a.replaceAgentCerts},
+		{method: "GET", path: "/agents/{name}", handler: a.getAgent},
+		{method: "PUT", path: "/agents/{name}", handler: a.createAgent},
+		{method: "PATCH", path: "/agents/{name}", handler: a.patchAgent},
+
+		{method: "GET", path: "/snapshots", handler: a.listSnapshots},
+		{method: "GET", path: "/snapshots/{id}", handler: a.getSnapshot},
+		{method: "PUT", path: "/snapshots/{id}", handler: a.createSnapshot},
+		{method: "PATCH", path: "/snapshots/{id}", handler: a.patchSnapshot},
+		{method: "DELETE", path: "/snapshots/{id}", handler: a.deleteSnapshot},
+		{method: "PUT", path: "/snapshots/{id}/archive", handler: a.uploadSnapshot},
+		{method: "GET", path: "/snapshots/{id}/archive", handler: a.downloadSnapshot},
+		{method: "POST", path: "/snapshots/{id}/restore", handler: a.restoreSnapshot},
+	}
+}
+
 func (a *API) systemRoutes() []route {
 	return []route{
 		{method: "GET", path: "/config", handler: a.listSettings},
@@ -167,7 +212,6 @@ func (a *API) systemRoutes() []route {
 		{method: "GET", path: "/license", handler: require("license_list", noLicense)},
 		{method: "GET", path: "/license-check", handler: a.licenseCheck},
 		{method: "GET", path: "/snapshot-status", handler: a.snapshotStatus, open: true},
-		{method: "GET", path: "/snapshots", handler: noItems("snapshot_list", blankSnapshot)},
 		{method: "GET", path: "/log-bundles", handler: noItems("log_bundle_list", blankSnapshot)},
 		{method: "GET", path: "/managers", handler: oneItem("manager_get", a.managerRecord)},
 		{method: "GET", path: "/brokers", handler: oneItem("broker_get", a.brokerRecord)},

@@ -79,6 +79,11 @@ func (t *tx) UpdateBlueprint(b *model.Blueprint) error {
 }
 
 func (t *tx) DeleteBlueprint(tenant model.TenantName, id model.BlueprintID) error {
+	for _, g := range t.s.deploymentGroups.where(func(g *model.DeploymentGroup) bool { return g.Tenant == tenant && g.Blueprint == id }) {
+		bare := *g.v
+		bare.Blueprint = ""
+		t.s.deploymentGroups.set(key(g.v.Tenant, g.v.ID), row[model.DeploymentGroup]{g.seq, &bare})
+	}
 	return remove(&t.s.blueprints, key(tenant, id), fault.Missing("Blueprint", string(id)))
 }
 
@@ -95,6 +100,7 @@ var deployments = &noun[model.Deployment]{
 		"installation_status":     text(func(d *model.Deployment) string { return string(d.InstallationStatus) }),
 		"deployment_status":       text(func(d *model.Deployment) string { return string(d.Status) }),
 		"site_name":               text(func(d *model.Deployment) string { return d.SiteName }),
+		"deployment_group_id":     {kind: "", is: isMember},
 		"create_execution":        text(func(d *model.Deployment) string { return string(d.CreateExecution) }),
 		"latest_execution":        text(func(d *model.Deployment) string { return string(d.LatestExecution) }),
 		"latest_execution_status": latest("", func(x *model.Execution) any {
@@ -160,6 +166,8 @@ func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) er
 	t.s.instances.removeWhere(func(i *model.NodeInstance) bool { return i.Tenant == tenant && i.Deployment == id })
 	t.s.modifications.removeWhere(func(m *model.Modification) bool { return m.Tenant == tenant && m.Deployment == id })
 	t.s.updates.removeWhere(func(u *model.DeploymentUpdate) bool { return u.Tenant == tenant && u.Deployment == id })
+	t.s.schedules.removeWhere(func(c *model.Schedule) bool { return c.Tenant == tenant && c.Deployment == id })
+	t.s.members.removeWhere(func(m *member) bool { return m.Owner == tenant && m.Deployment == id })
 	for _, x := range t.s.executions.where(func(x *model.Execution) bool { return x.Tenant == tenant && x.Deployment == id }) {
 		t.removeExecution(x.v.ID)
 	}

@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -33,6 +34,7 @@ var executions = &noun[model.Execution]{
 		"error":                   text(func(x *model.Execution) string { return x.Error }),
 		"total_operations":        number(func(x *model.Execution) int { return x.TotalOperations }),
 		"finished_operations":     number(func(x *model.Execution) int { return x.FinishedOperations }),
+		"execution_group_id":      found("", func(_ *state, x *model.Execution) any { return orNil(string(x.Group)) }),
 	}),
 }
 
@@ -72,7 +74,20 @@ func (r reader) Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
 }
 
 func (r reader) QueuedExecutions(limit int) ([]*model.Execution, error) {
-	return give(r.oldest(limit, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued }))
+	active, taken := map[model.ExecutionGroupID]int{}, map[model.ExecutionGroupID]int{}
+	for _, x := range r.s.executions.where(func(x *model.Execution) bool { return x.Status.Active() }) {
+		active[x.v.Group]++
+	}
+	var out []row[model.Execution]
+	for _, x := range r.oldest(math.MaxInt, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued }) {
+		g := x.v.Group
+		if group, ok := r.s.executionGroups.get(string(g)); g != "" && (!ok || active[g] >= group.v.Concurrency) || taken[g] == limit {
+			continue
+		}
+		taken[g]++
+		out = append(out, x)
+	}
+	return give(out)
 }
 
 func (t *tx) InsertExecution(x *model.Execution) error {

@@ -9,11 +9,15 @@ import (
 type notRead struct{}
 
 var (
-	_ store.GroupReader   = notRead{}
-	_ store.CatalogReader = notRead{}
-	_ store.InsightReader = notRead{}
-	_ store.GroupWriter   = notWritten{}
-	_ store.CatalogWriter = notWritten{}
+	_ store.GroupReader    = notRead{}
+	_ store.CatalogReader  = notRead{}
+	_ store.InsightReader  = notRead{}
+	_ store.AgentReader    = notRead{}
+	_ store.SnapshotReader = notRead{}
+	_ store.AgentWriter    = notWritten{}
+	_ store.SnapshotWriter = notWritten{}
+	_ store.GroupWriter    = notWritten{}
+	_ store.CatalogWriter  = notWritten{}
 )
 
 func (notRead) TenantInUse(model.TenantName) (bool, error)                  { return false, ErrNotKept }
@@ -48,6 +52,20 @@ func (notRead) Filters(store.Kind, store.Query) (store.Page[*model.Filter], erro
 	return store.Page[*model.Filter]{}, ErrNotKept
 }
 
+func (notRead) Agent(model.TenantName, model.AgentName) (*model.Agent, error) { return nil, ErrNotKept }
+
+func (notRead) Agents(store.Query) (store.Page[*model.Agent], error) {
+	return store.Page[*model.Agent]{}, ErrNotKept
+}
+
+func (notRead) Snapshot(model.TenantName, model.SnapshotID) (*model.Snapshot, error) {
+	return nil, ErrNotKept
+}
+
+func (notRead) Snapshots(store.Query) (store.Page[*model.Snapshot], error) {
+	return store.Page[*model.Snapshot]{}, ErrNotKept
+}
+
 // notWritten refuses to write what is not kept.
 type notWritten struct{}
 
@@ -67,3 +85,9 @@ func (notWritten) UpdateFilter(store.Kind, *model.Filter) error         { return
 func (notWritten) DeleteFilter(store.Kind, model.TenantName, model.FilterID) error {
 	return ErrNotKept
 }
+
+func (notWritten) InsertAgent(*model.Agent) error                          { return ErrNotKept }
+func (notWritten) UpdateAgent(*model.Agent) error                          { return ErrNotKept }
+func (notWritten) InsertSnapshot(*model.Snapshot) error                    { return ErrNotKept }
+func (notWritten) UpdateSnapshot(*model.Snapshot) error                    { return ErrNotKept }
+func (notWritten) DeleteSnapshot(model.TenantName, model.SnapshotID) error { return ErrNotKept }

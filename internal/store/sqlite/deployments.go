@@ -39,6 +39,9 @@ var deployments = &noun{
 		"scaling_groups":                       {expr: "t.scaling_groups"},
 		"workflows":                            {expr: "t.workflows"},
 		"resource_tags":                        {expr: "t.resource_tags"},
+		"schedules":                            {nullable: true, expr: "(SELECT s.id FROM schedules s WHERE s.deployment = t.id AND s.tenant = t.tenant LIMIT 1)"},
+		"deployment_group_id": {lookup: true, in: "t.seq IN (SELECT m.deployment FROM deployment_group_members m " +
+			"JOIN deployment_groups g ON g.seq = m.grp WHERE g.id IN (%s))"},
 	}),
 }
 

@@ -15,9 +15,10 @@ var events = &noun{
 	order: []string{"t.timestamp", "t.seq"},
 	fields: map[string]field{
 		"execution_id": {expr: "t.execution", lookup: true, keys: "SELECT seq FROM executions WHERE id = ?",
-			sort: eventExecution("id")},
+			sort: eventExecution("id"), also: "t.execution_group IS NULL"},
+		"execution_group_id": {expr: "t.execution_group", lookup: true, nullable: true},
 		"deployment_id": {expr: "t.deployment", lookup: true, keys: "SELECT seq FROM deployments WHERE id = ?",
-			sort: eventExecution("deployment"), nullable: true},
+			sort: eventExecution("deployment"), nullable: true, also: "t.execution_group IS NULL"},
 		"deployment_display_name": {nullable: true,
 			expr: "(SELECT d.display_name FROM deployments d WHERE d.seq = t.deployment)"},
 		"blueprint_id": {expr: eventExecution("blueprint"), lookup: true,
@@ -56,7 +57,7 @@ const eventKind = "CASE t.is_log WHEN 0 THEN 'cloudify_event' ELSE 'cloudify_log
 
 const eventColumns = "t.seq, t.tenant, t.created_by, t.visibility, " + eventKind + ", e.id, t.timestamp, t.reported, t.message, " +
 	"t.event_type, t.level, t.logger, t.operation, t.instance, t.source, t.target, t.error_causes, t.manager_name, " +
-	"t.agent_name, e.deployment, d.display_name, e.blueprint, e.workflow, " + eventNode
+	"t.agent_name, t.execution_group, e.deployment, d.display_name, e.blueprint, e.workflow, " + eventNode
 
 const eventJoins = " JOIN executions e ON e.seq = t.execution LEFT JOIN deployments d ON d.seq = t.deployment"
 
@@ -69,7 +70,7 @@ func scanEvent(r *row) *model.Event {
 		Source: model.InstanceID(r.text()), Target: model.InstanceID(r.text()),
 	}
 	r.document(&e.ErrorCauses)
-	e.ManagerName, e.AgentName = r.text(), r.text()
+	e.ManagerName, e.AgentName, e.Group = r.text(), r.text(), model.ExecutionGroupID(r.text())
 	e.Deployment, e.DeploymentDisplay = model.DeploymentID(r.text()), r.text()
 	e.Blueprint, e.Workflow, e.Node = model.BlueprintID(r.text()), r.text(), model.NodeID(r.text())
 	return e
@@ -137,7 +138,7 @@ type eventParent struct{ execution, deployment any }
 
 const insertEvent = "INSERT INTO events (execution, deployment, tenant, created_by, visibility, is_log, timestamp, " +
 	"reported, message, event_type, level, logger, operation, instance, source, target, error_causes, manager_name, " +
-	"agent_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	"agent_name, execution_group) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 func (t *tx) InsertEvents(list []*model.Event) error {
 	parents := map[model.ExecutionID]eventParent{}
@@ -164,6 +165,7 @@ func (t *tx) InsertEvents(list []*model.Event) error {
 			string(e.Target))
 		v.document(e.ErrorCauses != nil, e.ErrorCauses)
 		v.text(e.ManagerName, e.AgentName)
+		v.list = append(v.list, nullable(string(e.Group)))
 		if v.err != nil {
 			return v.err
 		}

@@ -12,7 +12,7 @@ import (
 
 var kinds = map[store.Kind]*noun{
 	store.Blueprints: blueprints, store.Deployments: deployments, store.Nodes: nodes, store.NodeInstances: instances,
-	store.Executions: executions, store.Secrets: secrets,
+	store.Executions: executions, store.Secrets: secrets, store.Schedules: schedules,
 }
 
 func nounOf(k store.Kind) (*noun, error) {

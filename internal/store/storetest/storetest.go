@@ -31,6 +31,8 @@ func Run(t *testing.T, open Opener) {
 		{"Catalog", testCatalog},
 		{"Rules", testRules},
 		{"Totals", testTotals},
+		{"Agents", testAgents},
+		{"Snapshots", testSnapshots},
 	} {
 		group.run(t, open)
 	}
@@ -54,6 +56,10 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"DeploymentUpdates", testDeploymentUpdates},
 		{"Plugins", testPlugins},
 		{"PluginsUpdates", testPluginsUpdates},
+		{"DeploymentGroups", testDeploymentGroups},
+		{"ExecutionGroups", testExecutionGroups},
+		{"Schedules", testSchedules},
+		{"Hooks", testHooks},
 		{"Events", testEvents},
 		{"EventOrder", testEventOrder},
 		{"Cascade", testCascade},
