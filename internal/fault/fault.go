@@ -60,6 +60,7 @@ const (
 	MaintenanceEntering        Code = "entering_maintenance_mode"
 	MissingLicense             Code = "missing_cloudify_license"
 	MissingPremium             Code = "missing_premium_package_error"
+	CommunityOnly              Code = "community_only_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )

@@ -216,11 +216,20 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 			return fault.New(fault.Conflict, "%s is already set", key)
 		}
 	}
-	labels, err := body.OnlyLabels()
+	id := model.DeploymentID(param(r, "id"))
+	owner, labels, hasLabels, err := ownerAndLabels(body)
 	if err != nil {
 		return err
 	}
-	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, model.DeploymentID(param(r, "id")), labels)
+	if owner != "" {
+		if err := a.upkeep.SetDeploymentOwner(r.Context(), actor, id, owner); err != nil {
+			return err
+		}
+	}
+	if !hasLabels {
+		return a.getDeployment(w, r, actor)
+	}
+	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, id, labels)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func newWorld(url string) *world {
 
 // The blueprints: one whose workflows are over at once, one whose installation takes long, one whose installation fails.
 const (
-	plain = `tosca_definitions_version: cloudify_dsl_1_4
+	plain = `tosca_definitions_version: cloudify_dsl_1_5
 imports: [cloudify/types/types.yaml]
 inputs: {a: {default: x}}
 node_templates:
@@ -47,7 +47,7 @@ labels: {env: {values: [prod]}}
 
 // scripted is a blueprint whose installation runs a shell command.
 func scripted(script string) (blueprint, file string) {
-	return `tosca_definitions_version: cloudify_dsl_1_4
+	return `tosca_definitions_version: cloudify_dsl_1_5
 imports: [cloudify/types/types.yaml]
 node_templates:
   n1:
