@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/reifyhq/reify/internal/client"
 )
@@ -129,7 +128,7 @@ func (sh Shell) command(v verb) *cobra.Command {
 	least, most := arguments(v.use)
 	var cmd *cobra.Command
 	cmd = sh.Verb(v.use, v.short, least, most, func(ctx context.Context, args []string) error {
-		in := input{sh: sh, args: args, flags: cmd.Flags()}
+		in := input{sh: sh, args: args, cmd: cmd}
 		for _, f := range v.flags {
 			if f.isNeeded && in.text(f.name) == "" && len(in.texts(f.name)) == 0 {
 				return sh.Usage(fmt.Sprintf("-%s/--%s is required", f.short, f.name))
@@ -225,13 +224,13 @@ func (sh Shell) download(ctx context.Context, c *client.Client, r request) error
 
 // input is what a verb was called with.
 type input struct {
-	sh    Shell
-	args  []string
-	flags *pflag.FlagSet
+	sh   Shell
+	args []string
+	cmd  *cobra.Command
 }
 
 func (in input) text(name string) string {
-	f := in.flags.Lookup(name)
+	f := in.cmd.Flags().Lookup(name)
 	if f == nil || f.Value.Type() != "string" {
 		return ""
 	}
@@ -239,7 +238,7 @@ func (in input) text(name string) string {
 }
 
 func (in input) texts(name string) []string {
-	list, err := in.flags.GetStringArray(name)
+	list, err := in.cmd.Flags().GetStringArray(name)
 	if err != nil {
 		return nil
 	}
@@ -247,7 +246,7 @@ func (in input) texts(name string) []string {
 }
 
 func (in input) is(name string) bool {
-	on, err := in.flags.GetBool(name)
+	on, err := in.cmd.Flags().GetBool(name)
 	return err == nil && on
 }
 

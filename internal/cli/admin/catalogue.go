@@ -65,7 +65,7 @@ var catalogue = slices.Concat([]verb{
 	{"sites", "update NAME", "Change a site", []option{location, {name: "new-name", short: "n", help: "what it shall be called"}, visibility},
 		func(in input) ([]request, error) {
 			b := body{}.with("new_name", in.text("new-name")).with("visibility", in.text("visibility"))
-			if in.flags.Changed("location") {
+			if in.cmd.Flags().Changed("location") {
 				b["location"] = in.text("location")
 			}
 			return one(ask("POST", "sites", in.args[0]).sending(b).saying("Site updated: %s", in.args[0]))
