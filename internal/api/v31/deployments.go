@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 )
 
 // latestStatus is the summary of an execution's status for latest_execution_status (rest-model, section 3.2).
@@ -217,12 +218,18 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 		}
 	}
 	id := model.DeploymentID(param(r, "id"))
+	name, err := body.Text("display_name")
+	if err != nil {
+		return err
+	}
+	delete(body, "display_name")
 	owner, labels, hasLabels, err := ownerAndLabels(body)
 	if err != nil {
 		return err
 	}
-	if owner != "" {
-		if err := a.upkeep.SetDeploymentOwner(r.Context(), actor, id, owner); err != nil {
+	if owner != "" || name != "" {
+		change := upkeep.DeploymentChange{Owner: owner, DisplayName: name}
+		if err := a.upkeep.ChangeDeployment(r.Context(), actor, id, change); err != nil {
 			return err
 		}
 	}

@@ -39,16 +39,12 @@ func hand(tx store.Reader, a *service.Actor, r *model.Resource, id string, owner
 	return nil
 }
 
-func mayHand(a *service.Actor, permission string) error {
-	if err := a.RequireTenant(permission); err != nil {
-		return err
-	}
-	return a.Require("set_owner")
-}
-
 // SetBlueprintOwner gives a blueprint to another user.
 func (s *Service) SetBlueprintOwner(ctx context.Context, a *service.Actor, id model.BlueprintID, owner model.UserName) error {
-	if err := mayHand(a, "blueprint_upload"); err != nil {
+	if err := a.RequireTenant("blueprint_upload"); err != nil {
+		return err
+	}
+	if err := a.Require("set_owner"); err != nil {
 		return err
 	}
 	return s.Store.Update(ctx, func(tx store.Tx) error {
@@ -66,10 +62,21 @@ func (s *Service) SetBlueprintOwner(ctx context.Context, a *service.Actor, id mo
 	})
 }
 
-// SetDeploymentOwner gives a deployment with its nodes and instances to another user.
-func (s *Service) SetDeploymentOwner(ctx context.Context, a *service.Actor, id model.DeploymentID, owner model.UserName) error {
-	if err := mayHand(a, "deployment_update"); err != nil {
+// DeploymentChange changes what a deployment is called and whose it is; what is empty stays as it is.
+type DeploymentChange struct {
+	Owner       model.UserName
+	DisplayName string
+}
+
+// ChangeDeployment changes a deployment; a new owner gets its nodes and instances, too.
+func (s *Service) ChangeDeployment(ctx context.Context, a *service.Actor, id model.DeploymentID, c DeploymentChange) error {
+	if err := a.RequireTenant("deployment_update"); err != nil {
 		return err
+	}
+	if c.Owner != "" {
+		if err := a.Require("set_owner"); err != nil {
+			return err
+		}
 	}
 	return s.Store.Update(ctx, func(tx store.Tx) error {
 		d, err := tx.Deployment(a.Tenant, id)
@@ -79,13 +86,22 @@ func (s *Service) SetDeploymentOwner(ctx context.Context, a *service.Actor, id m
 		if !a.Sees(d.Resource) {
 			return fault.Missing("Deployment", string(id))
 		}
-		if err := hand(tx, a, &d.Resource, string(id), owner); err != nil {
+		if err := service.Foreign(a, d.Resource, string(id)); err != nil {
 			return err
 		}
-		if err := tx.UpdateDeployment(d); err != nil {
-			return err
+		if c.DisplayName != "" {
+			d.DisplayName = c.DisplayName
 		}
-		return handNodes(tx, d)
+		if c.Owner != "" {
+			if err := hand(tx, a, &d.Resource, string(id), c.Owner); err != nil {
+				return err
+			}
+			if err := handNodes(tx, d); err != nil {
+				return err
+			}
+		}
+		d.UpdatedAt = s.Clock.Now()
+		return tx.UpdateDeployment(d)
 	})
 }
 
