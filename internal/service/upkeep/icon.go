@@ -97,7 +97,13 @@ func (s *Service) repack(ctx context.Context, b *model.Blueprint, icon []byte) (
 	}
 	defer os.Remove(tmp.Name())
 	defer func() { err = errors.Join(err, tmp.Close()) }()
-	if err := withIcon(ctx, tmp, old, s.Limits, icon); err != nil {
+	scratch, err := os.CreateTemp(s.TempDir, "icon-*")
+	if err != nil {
+		return "", fmt.Errorf("make a temporary file for the icon of blueprint %s: %w", b.ID, err)
+	}
+	defer os.Remove(scratch.Name())
+	defer func() { err = errors.Join(err, scratch.Close()) }()
+	if err := withIcon(ctx, &packer{out: tmp, scratch: scratch}, old, s.Limits, icon); err != nil {
 		return "", fmt.Errorf("write the archive of blueprint %s again: %w", b.ID, err)
 	}
 	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
@@ -116,15 +122,23 @@ func (s *Service) repack(ctx context.Context, b *model.Blueprint, icon []byte) (
 	return info.Key, err
 }
 
-// withIcon copies an archive to w as tar.gz, its icon replaced.
-func withIcon(ctx context.Context, w io.Writer, src io.ReadSeeker, limits archive.Limits, icon []byte) error {
-	gz := gzip.NewWriter(w)
-	out := tar.NewWriter(gz)
+// packer writes an archive to out. The length of a member must be known before its content is written, and no archive
+// tells it in time: contents go through the scratch file.
+type packer struct {
+	out     io.Writer
+	scratch *os.File
+	tar     *tar.Writer
+}
+
+// withIcon copies an archive as tar.gz, its icon replaced.
+func withIcon(ctx context.Context, p *packer, src io.ReadSeeker, limits archive.Limits, icon []byte) error {
+	gz := gzip.NewWriter(p.out)
+	p.tar = tar.NewWriter(gz)
 	summary, err := archive.Extract(ctx, src, limits, func(e archive.Entry, content io.Reader) error {
 		if path.Base(e.Path) == iconName && path.Dir(path.Dir(e.Path)) == "." {
 			return nil
 		}
-		return member(out, e, content)
+		return p.member(e, content)
 	})
 	if err != nil {
 		return err
@@ -134,15 +148,14 @@ func withIcon(ctx context.Context, w io.Writer, src io.ReadSeeker, limits archiv
 		return err
 	}
 	if len(icon) > 0 {
-		e := archive.Entry{Path: path.Join(top, iconName), Mode: 0o644}
-		if err := member(out, e, bytes.NewReader(icon)); err != nil {
+		if err := p.member(archive.Entry{Path: path.Join(top, iconName), Mode: 0o644}, bytes.NewReader(icon)); err != nil {
 			return err
 		}
 	}
-	return errors.Join(out.Close(), gz.Close())
+	return errors.Join(p.tar.Close(), gz.Close())
 }
 
-func member(out *tar.Writer, e archive.Entry, content io.Reader) error {
+func (p *packer) member(e archive.Entry, content io.Reader) error {
 	h := &tar.Header{Name: e.Path, Mode: int64(e.Mode.Perm()), ModTime: e.Modified, Typeflag: tar.TypeReg}
 	switch {
 	case e.Mode.IsDir():
@@ -151,19 +164,25 @@ func member(out *tar.Writer, e archive.Entry, content io.Reader) error {
 		h.Typeflag, h.Linkname = tar.TypeLink, e.Target
 	case e.Mode&fs.ModeSymlink != 0:
 		h.Typeflag, h.Linkname = tar.TypeSymlink, e.Target
+	default:
+		return p.file(h, content)
 	}
-	if h.Typeflag != tar.TypeReg {
-		return out.WriteHeader(h)
-	}
-	// The length must be known before the content is written, and the archive tells it for no member.
-	data, err := io.ReadAll(content)
-	if err != nil {
+	return p.tar.WriteHeader(h)
+}
+
+func (p *packer) file(h *tar.Header, content io.Reader) (err error) {
+	if _, err := p.scratch.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	h.Size = int64(len(data))
-	if err := out.WriteHeader(h); err != nil {
+	if h.Size, err = io.Copy(p.scratch, content); err != nil {
 		return err
 	}
-	_, err = out.Write(data)
+	if _, err := p.scratch.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := p.tar.WriteHeader(h); err != nil {
+		return err
+	}
+	_, err = io.CopyN(p.tar, p.scratch, h.Size)
 	return err
 }

@@ -143,6 +143,9 @@ const statusField = "status"
 // ended are the statuses of executions that may be deleted.
 var ended = []string{string(model.ExecutionTerminated), string(model.ExecutionFailed), string(model.ExecutionCancelled)}
 
+// perPage is how many executions are looked at together: a page of them is in memory with all they hold.
+const perPage = 500
+
 // perCommit is how many executions one commit deletes: each takes its tasks and events along.
 const perCommit = 50
 
@@ -157,14 +160,9 @@ func (s *Service) DeleteExecutions(ctx context.Context, a *service.Actor, q serv
 		return 0, err
 	}
 	q.Scope = a.Scope("execution_delete", all)
-	q.Limit, q.Offset, q.Sort = -1, 0, []service.Order{{Field: "created_at"}}
 	var ids []model.ExecutionID
-	err := s.Store.View(ctx, func(tx store.Reader) error {
-		page, err := tx.Executions(q)
-		if err != nil {
-			return err
-		}
-		ids, err = doomed(tx, page.Items, keep)
+	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
+		ids, err = doomed(tx, q, keep)
 		return err
 	})
 	if err != nil {
@@ -219,23 +217,33 @@ func check(q *service.Query, keep Retention) error {
 	return nil
 }
 
-// doomed picks those to delete from executions, oldest first.
-func doomed(tx store.Reader, all []*model.Execution, keep Retention) ([]model.ExecutionID, error) {
-	if keep.Keep != nil {
-		all = all[:max(len(all)-*keep.Keep, 0)]
-	}
+// doomed picks those to delete from the executions that the query selects, oldest first.
+func doomed(tx store.Reader, q service.Query, keep Retention) ([]model.ExecutionID, error) {
+	q.Limit, q.Offset, q.Sort = perPage, 0, []service.Order{{Field: "created_at"}}
 	var out []model.ExecutionID
-	for _, x := range all {
-		if !keep.Before.IsZero() && !x.CreatedAt.Before(keep.Before) {
-			continue
-		}
-		if last, err := isCreation(tx, x); err != nil {
+	for ; ; q.Offset += perPage {
+		page, err := tx.Executions(q)
+		if err != nil {
 			return nil, err
-		} else if !last {
-			out = append(out, x.ID)
+		}
+		end := page.Total
+		if keep.Keep != nil {
+			end -= *keep.Keep
+		}
+		for i, x := range page.Items {
+			if q.Offset+i >= end || !keep.Before.IsZero() && !x.CreatedAt.Before(keep.Before) {
+				return out, nil
+			}
+			if is, err := isCreation(tx, x); err != nil {
+				return nil, err
+			} else if !is {
+				out = append(out, x.ID)
+			}
+		}
+		if len(page.Items) < perPage {
+			return out, nil
 		}
 	}
-	return out, nil
 }
 
 // isCreation reports whether the execution made the environment of a deployment that still exists.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -147,7 +149,12 @@ func TestWithIcon(t *testing.T) {
 	}
 	for _, icon := range []string{"new", ""} {
 		var out bytes.Buffer
-		if err := withIcon(t.Context(), &out, bytes.NewReader(src.Bytes()), archive.Limits{}, []byte(icon)); err != nil {
+		scratch, err := os.Create(filepath.Join(t.TempDir(), "scratch"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer scratch.Close()
+		if err := withIcon(t.Context(), &packer{out: &out, scratch: scratch}, bytes.NewReader(src.Bytes()), archive.Limits{}, []byte(icon)); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{"app/blueprint.yaml": "b", "app/sub/icon.png": "other", "app/run.sh": "x"}
@@ -183,5 +190,17 @@ func members(t *testing.T, archive io.Reader) map[string]string {
 		if out[h.Name] = string(data); h.Mode&0o100 != 0 {
 			out[h.Name] = "x"
 		}
+	}
+}
+
+// TestDeleteManyExecutions deletes more than are looked at together.
+func TestDeleteManyExecutions(t *testing.T) {
+	t.Parallel()
+	const all, keep = 2*perPage + 100, 10
+	s := history(t, all)
+	n := keep
+	deleted, err := s.DeleteExecutions(t.Context(), admin, service.Query{}, false, Retention{Keep: &n})
+	if running := 1; err != nil || deleted != all-running-keep {
+		t.Errorf("%d deleted, %v; want %d", deleted, err, all-running-keep)
 	}
 }
