@@ -57,8 +57,7 @@ func makeIn(ctx context.Context, dir, requirements string) (_ Env, err error) {
 	if err != nil {
 		return Env{}, err
 	}
-	sum := sha256.Sum256([]byte(python + "\n" + version + "\n" + requirements))
-	env := Env{Dir: filepath.Join(dir, hex.EncodeToString(sum[:8]))}
+	env := place(dir, python, version, requirements)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Env{}, fmt.Errorf("find a place for the Python environment: %w", err)
 	}
@@ -71,6 +70,12 @@ func makeIn(ctx context.Context, dir, requirements string) (_ Env, err error) {
 		return env, nil
 	}
 	return env, build(ctx, env, python, requirements)
+}
+
+// place is where the environment is, or will be.
+func place(dir, python, version, requirements string) Env {
+	sum := sha256.Sum256([]byte(python + "\n" + version + "\n" + requirements))
+	return Env{Dir: filepath.Join(dir, hex.EncodeToString(sum[:8]))}
 }
 
 // interpreter returns the path of Python and its version.

@@ -10,16 +10,26 @@ import (
 	"testing"
 )
 
-// TestMake makes an empty environment, which needs no package index, from several goroutines at once.
+// TestMake makes an empty environment, which needs no package index, from several goroutines at once, where one was begun
+// and not finished.
 func TestMake(t *testing.T) {
 	t.Parallel()
+	const requirements = "# nothing\n"
 	dir := t.TempDir()
+	python, version, err := interpreter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := filepath.Join(place(dir, python, version, requirements).Dir, "begun")
+	if err := os.MkdirAll(begun, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	envs := make([]Env, 3)
 	var wg sync.WaitGroup
 	for i := range envs {
 		wg.Go(func() {
 			var err error
-			if envs[i], err = makeIn(t.Context(), dir, "# nothing\n"); err != nil {
+			if envs[i], err = makeIn(t.Context(), dir, requirements); err != nil {
 				t.Error(err)
 			}
 		})
@@ -28,42 +38,36 @@ func TestMake(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	first := envs[0]
-	if first != envs[1] || first != envs[2] {
+	if envs[0] != envs[1] || envs[0] != envs[2] {
 		t.Errorf("the same requirements have the environments %v", envs)
 	}
-	if _, err := os.Stat(first.Program("python")); err != nil {
+	if _, err := os.Stat(envs[0].Program("python")); err != nil {
 		t.Error(err)
+	}
+	if _, err := os.Stat(begun); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was begun is still there: %v", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("the cache holds %v, %v; want the environment and its lock", entries, err)
 	}
-
-	// One that was not finished is not trusted, and the one that takes its place is whole.
-	if err := os.Remove(filepath.Join(first.Dir, finished)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(first.Program("python")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := makeIn(t.Context(), dir, "# nothing\n"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(first.Program("python")); err != nil {
-		t.Error(err)
-	}
 }
 
-// TestMakeFails checks what is said when pip cannot install, and that nothing half made is used later.
+// TestMakeFails checks what is said when pip cannot install, and that what is left does not count as an environment.
 func TestMakeFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for range 2 {
-		_, err := makeIn(t.Context(), dir, filepath.Join(dir, "no-such-package")+"\n")
-		if err == nil || !strings.Contains(err.Error(), "package index") || !strings.Contains(err.Error(), "no-such-package") {
-			t.Errorf("a package that is not there: %v", err)
-		}
+	requirements := filepath.Join(dir, "no-such-package") + "\n"
+	_, err := makeIn(t.Context(), dir, requirements)
+	if err == nil || !strings.Contains(err.Error(), "package index") || !strings.Contains(err.Error(), "no-such-package") {
+		t.Errorf("a package that is not there: %v", err)
+	}
+	python, version, err := interpreter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(place(dir, python, version, requirements).Dir, finished)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an environment without its package counts as finished: %v", err)
 	}
 }
 
