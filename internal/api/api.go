@@ -107,6 +107,7 @@ var statuses = map[fault.Code]int{
 	fault.AmbiguousName:             http.StatusConflict,
 	fault.OnlyDeploymentUpdate:      http.StatusForbidden,
 	fault.MissingPremium:            http.StatusNotFound,
+	fault.CommunityOnly:             http.StatusNotFound,
 	fault.MaintenanceActive:         http.StatusServiceUnavailable,
 	fault.MaintenanceEntering:       http.StatusServiceUnavailable,
 	fault.Internal:                  http.StatusInternalServerError,

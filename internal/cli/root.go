@@ -126,6 +126,7 @@ func (a *app) root() *cobra.Command {
 		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
 		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.agentsCommand(), a.profilesCommand(), a.statusCommand(),
 		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand())
+	a.administration(root)
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
 	}

@@ -62,6 +62,7 @@ const (
 	MissingLicense             Code = "missing_cloudify_license"
 	MissingPremium             Code = "missing_premium_package_error"
 	SnapshotAction             Code = "snapshot_action_error"
+	CommunityOnly              Code = "community_only_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )

@@ -9,7 +9,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
-	"github.com/reifyhq/reify/internal/service/upkeep"
+	"github.com/reifyhq/reify/internal/service/inventory"
 )
 
 // agentRecord knows the original's old and new names of the same fields.
@@ -59,7 +59,7 @@ func (a *API) listAgents(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	page, err := a.upkeep.Agents(r.Context(), actor, l.Query, l.AllTenants)
+	page, err := a.inventory.Agents(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *API) listAgents(w http.ResponseWriter, r *http.Request, actor *service.
 }
 
 func (a *API) getAgent(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	g, err := a.upkeep.Agent(r.Context(), actor, model.AgentName(param(r, "name")))
+	g, err := a.inventory.Agent(r.Context(), actor, model.AgentName(param(r, "name")))
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (a *API) createAgent(w http.ResponseWriter, r *http.Request, actor *service
 		}
 	}
 	g.Visibility = model.Visibility(visibility)
-	stored, err := a.upkeep.CreateAgent(r.Context(), actor, g, account)
+	stored, err := a.inventory.CreateAgent(r.Context(), actor, g, account)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (a *API) patchAgent(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	var c upkeep.AgentChange
+	var c inventory.AgentChange
 	if c.State, err = optional[model.AgentState](body, "state"); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (a *API) patchAgent(w http.ResponseWriter, r *http.Request, actor *service.
 	if c.Version, err = optional[string](body, "version"); err != nil {
 		return err
 	}
-	g, err := a.upkeep.UpdateAgent(r.Context(), actor, model.AgentName(param(r, "name")), c)
+	g, err := a.inventory.UpdateAgent(r.Context(), actor, model.AgentName(param(r, "name")), c)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (a *API) listSnapshots(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	page, err := a.upkeep.Snapshots(r.Context(), actor, l.Query, l.AllTenants)
+	page, err := a.inventory.Snapshots(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (a *API) listSnapshots(w http.ResponseWriter, r *http.Request, actor *servi
 func snapshotID(r *http.Request) model.SnapshotID { return model.SnapshotID(unescaped(r, "id")) }
 
 func (a *API) getSnapshot(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	n, err := a.upkeep.Snapshot(r.Context(), actor, snapshotID(r))
+	n, err := a.inventory.Snapshot(r.Context(), actor, snapshotID(r))
 	if err != nil {
 		return err
 	}
@@ -179,11 +179,11 @@ func (a *API) getSnapshot(w http.ResponseWriter, r *http.Request, actor *service
 }
 
 func (a *API) createSnapshot(_ http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return a.upkeep.CreateSnapshot(r.Context(), actor, snapshotID(r))
+	return a.inventory.CreateSnapshot(r.Context(), actor, snapshotID(r))
 }
 
 func (a *API) restoreSnapshot(_ http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return a.upkeep.RestoreSnapshot(r.Context(), actor, snapshotID(r))
+	return a.inventory.RestoreSnapshot(r.Context(), actor, snapshotID(r))
 }
 
 func (a *API) patchSnapshot(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -199,7 +199,7 @@ func (a *API) patchSnapshot(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	if err := a.upkeep.SetSnapshotStatus(r.Context(), actor, snapshotID(r), model.SnapshotStatus(texts[0]), text); err != nil {
+	if err := a.inventory.SetSnapshotStatus(r.Context(), actor, snapshotID(r), model.SnapshotStatus(texts[0]), text); err != nil {
 		return err
 	}
 	api.WriteJSON(w, http.StatusOK, nil)
@@ -207,7 +207,7 @@ func (a *API) patchSnapshot(w http.ResponseWriter, r *http.Request, actor *servi
 }
 
 func (a *API) deleteSnapshot(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	n, err := a.upkeep.DeleteSnapshot(r.Context(), actor, snapshotID(r))
+	n, err := a.inventory.DeleteSnapshot(r.Context(), actor, snapshotID(r))
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (a *API) uploadSnapshot(w http.ResponseWriter, r *http.Request, actor *serv
 	if r.URL.Query().Get("snapshot_archive_url") != "" {
 		return fault.New(fault.BadParameters, "snapshot_archive_url is not supported by this manager; send the archive as the body")
 	}
-	n, err := a.upkeep.UploadSnapshot(r.Context(), actor, snapshotID(r), r.Body)
+	n, err := a.inventory.UploadSnapshot(r.Context(), actor, snapshotID(r), r.Body)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (a *API) uploadSnapshot(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) downloadSnapshot(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	obj, err := a.upkeep.OpenSnapshot(r.Context(), actor, snapshotID(r))
+	obj, err := a.inventory.OpenSnapshot(r.Context(), actor, snapshotID(r))
 	if err != nil {
 		return err
 	}

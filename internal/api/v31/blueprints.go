@@ -264,15 +264,44 @@ func (a *API) patchBlueprint(w http.ResponseWriter, r *http.Request, actor *serv
 	if len(body) == 0 {
 		return fault.New(fault.IllegalAction, "Update a blueprint request must include at least one parameter to update")
 	}
-	labels, err := body.OnlyLabels()
+	id := model.BlueprintID(param(r, "id"))
+	owner, labels, hasLabels, err := ownerAndLabels(body)
 	if err != nil {
 		return err
 	}
-	b, err := a.svc.SetBlueprintLabels(r.Context(), actor, model.BlueprintID(param(r, "id")), labels)
+	if owner != "" {
+		if err := a.custody.SetBlueprintOwner(r.Context(), actor, id, owner); err != nil {
+			return err
+		}
+	}
+	if !hasLabels {
+		return a.getBlueprint(w, r, actor)
+	}
+	b, err := a.svc.SetBlueprintLabels(r.Context(), actor, id, labels)
 	if err != nil {
 		return err
 	}
 	return a.writeBlueprint(w, r, actor, http.StatusOK, b)
+}
+
+// ownerAndLabels reads the changes that clients make to blueprints and deployments: a new owner, new labels, or both.
+func ownerAndLabels(body api.Body) (owner model.UserName, labels []model.Label, hasLabels bool, err error) {
+	name, err := body.Text("creator")
+	if err != nil {
+		return "", nil, false, err
+	}
+	delete(body, "creator")
+	_, hasLabels = body["labels"]
+	labels, err = body.OnlyLabels()
+	return model.UserName(name), labels, hasLabels, err
+}
+
+// setIcon takes the bytes of a picture, whatever the content type says; none remove the icon.
+func (a *API) setIcon(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := a.custody.SetIcon(r.Context(), actor, model.BlueprintID(param(r, "id")), r.Body); err != nil {
+		return err
+	}
+	return a.getBlueprint(w, r, actor)
 }
 
 func (a *API) setBlueprintVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/custody"
 )
 
 // latestStatus is the summary of an execution's status for latest_execution_status (rest-model, section 3.2).
@@ -217,11 +218,26 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 			return fault.New(fault.Conflict, "%s is already set", key)
 		}
 	}
-	labels, err := body.OnlyLabels()
+	id := model.DeploymentID(param(r, "id"))
+	name, err := body.Text("display_name")
 	if err != nil {
 		return err
 	}
-	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, model.DeploymentID(param(r, "id")), labels)
+	delete(body, "display_name")
+	owner, labels, hasLabels, err := ownerAndLabels(body)
+	if err != nil {
+		return err
+	}
+	if owner != "" || name != "" {
+		change := custody.DeploymentChange{Owner: owner, DisplayName: name}
+		if err := a.custody.ChangeDeployment(r.Context(), actor, id, change); err != nil {
+			return err
+		}
+	}
+	if !hasLabels {
+		return a.getDeployment(w, r, actor)
+	}
+	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, id, labels)
 	if err != nil {
 		return err
 	}

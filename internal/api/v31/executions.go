@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/custody"
 )
 
 // displayName is the display name of an execution's deployment; it is the id unless the deployment says otherwise.
@@ -45,6 +46,41 @@ func (a *API) writeExecution(w http.ResponseWriter, r *http.Request, status int,
 	}
 	api.WriteJSON(w, status, executionRecord(x, "").Pick(include))
 	return nil
+}
+
+// deleteExecutions deletes those that are over and that the filters select.
+func (a *API) deleteExecutions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	l, err := api.ParseList(r, api.ListSpec{Blank: executionRecord(&model.Execution{}, "")})
+	if err != nil {
+		return err
+	}
+	body, err := api.ReadJSON(w, r, false)
+	if err != nil {
+		return err
+	}
+	var keep custody.Retention
+	if body["keep_last"] != nil {
+		n, err := body.Int("keep_last", 0)
+		if err != nil {
+			return err
+		}
+		keep.Keep = &n
+	}
+	before, err := body.Text("to_datetime")
+	if err != nil {
+		return err
+	}
+	if before != "" {
+		if keep.Before, err = api.ParseInstant(before); err != nil {
+			return err
+		}
+	}
+	n, err := a.custody.DeleteExecutions(r.Context(), actor, l.Query, l.AllTenants, keep)
+	if err != nil {
+		return err
+	}
+	l.Size, l.Offset = api.DefaultPageSize, 0
+	return l.WriteWhole(w, []api.Record{{{Name: "count", Value: n}}})
 }
 
 func (a *API) listExecutions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -16,11 +16,13 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
+	"github.com/reifyhq/reify/internal/service/contents"
+	"github.com/reifyhq/reify/internal/service/custody"
 	"github.com/reifyhq/reify/internal/service/group"
+	"github.com/reifyhq/reify/internal/service/inventory"
 	"github.com/reifyhq/reify/internal/service/people"
 	"github.com/reifyhq/reify/internal/service/plugins"
 	"github.com/reifyhq/reify/internal/service/schedule"
-	"github.com/reifyhq/reify/internal/service/upkeep"
 )
 
 // Info is what the manager says of itself.
@@ -42,17 +44,19 @@ type API struct {
 
 	people    *people.Service
 	catalog   *catalog.Service
+	contents  *contents.Service
+	custody   *custody.Service
 	plugins   *plugins.Service
 	groups    *group.Service
 	schedules *schedule.Service
-	upkeep    *upkeep.Service
+	inventory *inventory.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
-	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
-		plugins: plugins.New(door.Service), groups: group.New(door.Service), schedules: schedule.New(door.Service),
-		upkeep: upkeep.New(door.Service)}
+	s := door.Service
+	return &API{door: door, svc: s, info: info, people: people.New(s), catalog: catalog.New(s), contents: contents.New(s),
+		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s)}
 }
 
 type route struct {
@@ -131,6 +135,9 @@ func (a *API) catalogRoutes() []route {
 		{method: "POST", path: "/searches/nodes", handler: a.searched(service.Nodes, a.listNodes)},
 		{method: "POST", path: "/searches/node-instances", handler: a.searched(service.NodeInstances, a.listInstances)},
 		{method: "POST", path: "/searches/secrets", handler: a.searched(service.Secrets, a.listSecrets)},
+		{method: "POST", path: "/searches/node-types", handler: a.searchNodeTypes},
+		{method: "POST", path: "/searches/capabilities", handler: a.searchCapabilities},
+		{method: "POST", path: "/searches/scaling-groups", handler: a.searchScalingGroups},
 
 		{method: "GET", path: "/summary/blueprints", handler: a.summarized(service.Blueprints, "blueprints",
 			blueprintRecord(&model.Blueprint{}, nil))},
@@ -210,12 +217,23 @@ func (a *API) systemRoutes() []route {
 		{method: "GET", path: "/ldap", handler: require("ldap_status_get", ldapStatus)},
 		{method: "GET", path: "/provider/context", handler: require("provider_context_get", providerContext)},
 		{method: "GET", path: "/license", handler: require("license_list", noLicense)},
+		{method: "PUT", path: "/license", handler: require("license_upload", noLicense)},
+		{method: "POST", path: "/license", handler: require("license_upload", noLicense)},
+		{method: "DELETE", path: "/license", handler: require("license_remove", noLicense)},
+		{method: "POST", path: "/contacts", handler: require("community_contact_create", noRegistration)},
 		{method: "GET", path: "/license-check", handler: a.licenseCheck},
 		{method: "GET", path: "/snapshot-status", handler: a.snapshotStatus, open: true},
 		{method: "GET", path: "/log-bundles", handler: noItems("log_bundle_list", blankSnapshot)},
 		{method: "GET", path: "/managers", handler: oneItem("manager_get", a.managerRecord)},
+		{method: "POST", path: "/managers", handler: require("manager_manage", noCluster)},
+		{method: "PUT", path: "/managers/{name}", handler: require("manager_manage", noCluster)},
+		{method: "DELETE", path: "/managers/{name}", handler: require("manager_manage", noCluster)},
 		{method: "GET", path: "/brokers", handler: oneItem("broker_get", a.brokerRecord)},
+		{method: "POST", path: "/brokers", handler: require("broker_manage", noCluster)},
+		{method: "PUT", path: "/brokers/{name}", handler: require("broker_manage", noCluster)},
+		{method: "DELETE", path: "/brokers/{name}", handler: require("broker_manage", noCluster)},
 		{method: "GET", path: "/db-nodes", handler: oneItem("db_nodes_get", a.databaseRecord)},
+		{method: "POST", path: "/db-nodes", handler: a.updateDatabases},
 	}
 }
 
@@ -239,6 +257,7 @@ func (a *API) coreRoutes() []route {
 		{method: "DELETE", path: "/blueprints/{id}", handler: a.deleteBlueprint},
 		{method: "GET", path: "/blueprints/{id}/archive", handler: a.blueprintArchive},
 		{method: "PATCH", path: "/blueprints/{id}/set-visibility", handler: a.setBlueprintVisibility},
+		{method: "PATCH", path: "/blueprints/{id}/icon", handler: a.setIcon},
 
 		{method: "GET", path: "/deployments", handler: a.listDeployments},
 		{method: "GET", path: "/deployments/{id}", handler: a.getDeployment},
@@ -263,6 +282,7 @@ func (a *API) coreRoutes() []route {
 
 		{method: "GET", path: "/executions", handler: a.listExecutions},
 		{method: "POST", path: "/executions", handler: a.startExecution},
+		{method: "DELETE", path: "/executions", handler: a.deleteExecutions},
 		{method: "GET", path: "/executions/{id}", handler: a.getExecution},
 		{method: "POST", path: "/executions/{id}", handler: a.actOnExecution},
 		{method: "PATCH", path: "/executions/{id}", handler: a.patchExecution},

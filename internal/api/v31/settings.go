@@ -124,6 +124,35 @@ func noLicense() (any, error) {
 	return nil, fault.New(fault.MissingPremium, "This manager is free software: it has no licenses and needs none")
 }
 
+// noRegistration answers the registration of a community edition: there is nobody to register with.
+func noRegistration() (any, error) {
+	return nil, fault.New(fault.CommunityOnly, "This manager needs no registration, and sends nothing to anybody")
+}
+
+// noCluster answers changes of what a cluster is made of: this installation is one node, which nothing adds to.
+func noCluster() (any, error) {
+	return nil, fault.New(fault.MissingPremium, "This manager is a single node: managers and brokers cannot be added, changed or removed")
+}
+
+// updateDatabases answers the request to look again which database nodes there are: the one that there always is.
+func (a *API) updateDatabases(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.Require("cluster_node_config_update"); err != nil {
+		return err
+	}
+	body, err := api.ReadJSON(w, r, false)
+	if err != nil {
+		return err
+	}
+	action, err := body.Text("action")
+	if err != nil {
+		return err
+	}
+	if action != "update" {
+		return fault.New(fault.UnknownAction, "unknown action `%s` for database nodes; want update", action)
+	}
+	return oneItem("db_nodes_get", a.databaseRecord)(w, r, actor)
+}
+
 func (a *API) snapshotStatus(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
 	api.WriteJSON(w, http.StatusOK, map[string]string{"status": "not-running"})
 	return nil

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/reifyhq/reify/internal/tools/conform/target"
 )
 
 // Options say what is replayed and how it is told.
@@ -68,12 +70,12 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 func Replay(ctx context.Context, o Options, out io.Writer) (r Result, err error) {
 	url := o.URL
 	if url == "" {
-		m, err := start(ctx)
+		m, err := target.Start(ctx)
 		if err != nil {
 			return r, err
 		}
-		defer func() { err = errors.Join(err, m.stop()) }()
-		url = m.url
+		defer func() { err = errors.Join(err, m.Stop()) }()
+		url = m.URL
 	}
 	c := newCaller(url, filepath.Join(o.Dir, "..", "fixtures"))
 	if err := c.baseFixture(ctx); err != nil {

@@ -1,8 +1,8 @@
-// Package upkeep holds the use cases of what keeps an installation going: what is known of host agents, and snapshots.
+// Package inventory holds the use cases of what an installation keeps beside its deployments: host agents and snapshots.
 //
 // It is a room of package service and follows its rules. It installs no agent and sends none anything: agents are rows that
 // plugins and clients write and read.
-package upkeep
+package inventory
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package upkeep
+package inventory
 
 import (
 	"archive/zip"
