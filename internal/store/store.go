@@ -42,6 +42,7 @@ type Reader interface {
 	ExecutionReader
 	EventReader
 	ChangeReader
+	AuditReader
 }
 
 // Tx reads and writes entities.
@@ -55,6 +56,7 @@ type Tx interface {
 	ExecutionWriter
 	EventWriter
 	ChangeWriter
+	AuditWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.

@@ -111,7 +111,8 @@ func (t *tx) DeleteUser(name model.UserName) error {
 }
 
 // tenantTables are the tables whose rows keep a tenant from being deleted.
-var tenantTables = []string{"blueprints", "deployments", "executions", "secrets", "sites", "blueprints_filters", "deployments_filters"}
+var tenantTables = []string{"blueprints", "deployments", "executions", "secrets", "secrets_providers", "sites", "blueprints_filters",
+	"deployments_filters"}
 
 func (r *reader) TenantInUse(name model.TenantName) (bool, error) {
 	for _, table := range tenantTables {

@@ -30,6 +30,8 @@ func Run(t *testing.T, open Opener) {
 		{"Groups", testGroups},
 		{"Catalog", testCatalog},
 		{"Rules", testRules},
+		{"Audit", testAudit},
+		{"SecretsProviders", testSecretsProviders},
 	} {
 		group.run(t, open)
 	}
