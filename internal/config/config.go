@@ -32,6 +32,7 @@ type Config struct {
 	Executor   Executor
 	Executions Executions
 	Limits     Limits
+	Audit      Audit
 	Shutdown   Shutdown
 }
 
@@ -86,6 +87,12 @@ type Limits struct {
 	BlueprintFiles       int
 }
 
+// Audit is the log of who changed what.
+type Audit struct {
+	// Retention is how long records are kept; 0 is for ever.
+	Retention time.Duration
+}
+
 // Shutdown says how a manager stops.
 type Shutdown struct {
 	// Grace is how long requests and operations may take to end by themselves.
@@ -103,6 +110,7 @@ func Default() Config {
 		Executor:   Executor{Slots: 20},
 		Executions: Executions{MaxConcurrent: 20},
 		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000},
+		Audit:      Audit{Retention: 365 * 24 * time.Hour},
 		Shutdown:   Shutdown{Grace: 30 * time.Second},
 	}
 }

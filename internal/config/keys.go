@@ -56,6 +56,8 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Limits.BlueprintSize }},
 	{name: "limits.blueprint_files", doc: "Greatest number of files and directories of a blueprint.",
 		at: func(c *Config) any { return &c.Limits.BlueprintFiles }},
+	{name: "audit.retention", doc: "How long the audit log keeps its records; 0 is for ever.",
+		at: func(c *Config) any { return &c.Audit.Retention }},
 	{name: "shutdown.grace", doc: "How long running requests and operations may take to end when the manager stops.",
 		at: func(c *Config) any { return &c.Shutdown.Grace }},
 }

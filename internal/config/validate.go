@@ -84,6 +84,7 @@ func (c *Config) checkNumbers(bad func(name, format string, args ...any)) {
 		"workflow.task_retry_interval": c.Workflow.TaskRetryInterval < 0,
 		"workflow.wait_after_fail":     c.Workflow.WaitAfterFail < 0,
 		"shutdown.grace":               c.Shutdown.Grace < 0,
+		"audit.retention":              c.Audit.Retention < 0,
 	} {
 		if negative {
 			bad(name, "it must not be negative")

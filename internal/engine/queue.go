@@ -10,7 +10,16 @@ const dequeueBatch = 5
 
 // dequeue makes queued executions pending whose turn has come: oldest first, at most one per deployment, none beside an
 // active one of its deployment, within the limit of active executions. It returns those it woke.
+//
+// In maintenance mode nothing is started (workflows, section 8.5).
 func (e *Engine) dequeue(tx store.Tx) ([]model.ExecutionID, error) {
+	text, err := tx.Value(model.MaintenanceValue)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := model.ParseMaintenance(text); err != nil || m.IsOn() {
+		return nil, err
+	}
 	queued, err := tx.QueuedExecutions(10 * dequeueBatch)
 	if err != nil || len(queued) == 0 {
 		return nil, err
@@ -41,6 +50,12 @@ func (e *Engine) dequeue(tx store.Tx) ([]model.ExecutionID, error) {
 		woken = append(woken, x.ID)
 	}
 	return woken, nil
+}
+
+// Dequeue moves the queue inside an update of somebody else, who wakes what it returns: when maintenance mode ends. At
+// most limit executions are active afterwards.
+func Dequeue(tx store.Tx, limit int) ([]model.ExecutionID, error) {
+	return New(Options{MaxConcurrent: limit}).dequeue(tx)
 }
 
 // countActive counts the active executions of the installation, without system workflows of the installation itself, and

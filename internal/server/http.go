@@ -50,7 +50,7 @@ func listen(c config.Config) (net.Listener, error) {
 
 // handler is everything the manager serves over HTTP.
 func (m *manager) handler() http.Handler {
-	door := api.Door{Service: m.service, Log: m.Log}
+	door := api.Door{Service: m.service, Upkeep: m.upkeep, Log: m.Log}
 	r := chi.NewRouter()
 	r.NotFound(door.NotFound)
 	r.MethodNotAllowed(door.MethodNotAllowed)

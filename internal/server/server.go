@@ -29,6 +29,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -54,6 +55,7 @@ type manager struct {
 	store    *sqlite.Store
 	bus      *natsbus.Bus
 	service  *service.Service
+	upkeep   *upkeep.Service
 	engine   *engine.Engine
 	agent    *agent.Agent
 	listener net.Listener
@@ -101,6 +103,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
 		MaxConcurrent: m.Config.Executions.MaxConcurrent,
 	})
+	m.upkeep = upkeep.New(m.service)
 	if err := m.bootstrap(ctx); err != nil {
 		return err
 	}
@@ -167,6 +170,7 @@ func (m *manager) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return m.upkeep.Run(ctx, m.Config.Audit.Retention) })
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
 	if err := m.announce(); err != nil {

@@ -31,7 +31,14 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (*Actor, erro
 		return a, err
 	}
 	err = s.Store.View(ctx, func(tx store.Reader) (err error) {
-		if a.Changes, err = permissionChanges(tx); err != nil || c.Tenant == "" {
+		if a.Changes, err = permissionChanges(tx); err != nil {
+			return err
+		}
+		text, err := tx.Value(model.MaintenanceValue)
+		if err != nil {
+			return err
+		}
+		if a.Maintenance, err = model.ParseMaintenance(text); err != nil || c.Tenant == "" {
 			return err
 		}
 		tenants, err := tx.Tenants()

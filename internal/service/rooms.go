@@ -29,6 +29,9 @@ func (a *Actor) Sees(r model.Resource) bool { return a.visible(r) }
 // IsAdministrator reports whether the actor administrates its tenant.
 func (a *Actor) IsAdministrator() bool { return a.isAdmin() }
 
+// Wake tells the engine that an execution is ready.
+func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
+
 // CheckID refuses what may not be a name in a path; argument is what the message calls it.
 func CheckID(argument, id string) error { return checkID(argument, id, false) }
 

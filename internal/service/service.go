@@ -68,6 +68,8 @@ type Actor struct {
 	Method string
 	// Changes are what the installation grants otherwise than the table of permissions.
 	Changes auth.Changes
+	// Maintenance is the installation's maintenance mode when the request came.
+	Maintenance model.Maintenance
 }
 
 // Allows reports whether the actor's user has the permission in the tenant.

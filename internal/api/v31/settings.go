@@ -105,12 +105,6 @@ func require(permission string, answer func() (any, error)) api.Handler {
 	}
 }
 
-// maintenance is always off: a manager that is not to be used is stopped.
-func maintenance() (any, error) {
-	return api.Record{{Name: "status", Value: "deactivated"}, {Name: "activated_at", Value: ""}, {Name: "activation_requested_at", Value: ""},
-		{Name: "remaining_executions", Value: nil}, {Name: "requested_by", Value: ""}}, nil
-}
-
 func identityProvider() (any, error) { return "local", nil }
 
 func ldapStatus() (any, error) { return "disabled", nil }
