@@ -37,7 +37,7 @@ func (s *Service) Run(ctx context.Context, retention time.Duration) error {
 				timer.Stop()
 				return nil
 			case <-s.work:
-				s.flush(ctx)
+				s.flush(context.WithoutCancel(ctx))
 			case <-timer.C():
 				due = true
 			}
