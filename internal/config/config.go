@@ -32,6 +32,7 @@ type Config struct {
 	Executor   Executor
 	Executions Executions
 	Limits     Limits
+	CORS       CORS
 	Audit      Audit
 	Shutdown   Shutdown
 }
@@ -40,6 +41,8 @@ type Config struct {
 type TLS struct {
 	Cert string
 	Key  string
+	// Hosts are more names and addresses of the manager for its own certificate, comma separated.
+	Hosts string
 }
 
 // Log says what is logged and how.
@@ -85,6 +88,16 @@ type Limits struct {
 	BlueprintArchiveSize Size
 	BlueprintSize        Size
 	BlueprintFiles       int
+	// RequestsPerSecond is how many requests one client may send in a second; 0 is no limit.
+	RequestsPerSecond int
+	// RequestSize is the greatest size of the body of any request; 0 is no limit.
+	RequestSize Size
+}
+
+// CORS says whose pages may call the API in a browser.
+type CORS struct {
+	// Origins are comma separated; empty is nobody.
+	Origins string
 }
 
 // Audit is the log of who changed what.
@@ -109,7 +122,7 @@ func Default() Config {
 		Workflow:   Workflow{TaskRetries: 60, TaskRetryInterval: 15 * time.Second, WaitAfterFail: 10 * time.Minute},
 		Executor:   Executor{Slots: 20},
 		Executions: Executions{MaxConcurrent: 20},
-		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000},
+		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000, RequestsPerSecond: 1000, RequestSize: 4 << 30},
 		Audit:      Audit{Retention: 365 * 24 * time.Hour},
 		Shutdown:   Shutdown{Grace: 30 * time.Second},
 	}

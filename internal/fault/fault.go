@@ -13,7 +13,7 @@ import (
 // Code is a stable, machine readable kind of fault.
 type Code string
 
-// The codes, with the strings of the original.
+// The codes, with the strings of the original; too_many_requests_error is our own.
 const (
 	Conflict                   Code = "conflict_error"
 	NotFound                   Code = "not_found_error"
@@ -60,6 +60,7 @@ const (
 	MaintenanceEntering        Code = "entering_maintenance_mode"
 	MissingLicense             Code = "missing_cloudify_license"
 	MissingPremium             Code = "missing_premium_package_error"
+	TooManyRequests            Code = "too_many_requests_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )

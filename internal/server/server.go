@@ -21,8 +21,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reifyhq/reify/internal/agent"
+	"github.com/reifyhq/reify/internal/api/front"
 	"github.com/reifyhq/reify/internal/blob/fs"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
+	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
@@ -44,6 +46,8 @@ type Options struct {
 	Version, Commit string
 	// Ctx is the program that scripts call as "ctx".
 	Ctx string
+	// Reload reads the configuration again, on SIGHUP, and sets the level of the log; nil keeps what is.
+	Reload func() (*config.Config, error)
 }
 
 // manager is a manager being built or running.
@@ -59,7 +63,10 @@ type manager struct {
 	engine   *engine.Engine
 	agent    *agent.Agent
 	listener net.Listener
-	http     *http.Server
+	// certs is nil when the manager speaks plain HTTP.
+	certs *certs.Keeper
+	front *front.Front
+	http  *http.Server
 }
 
 // Run runs a manager until ctx ends, then stops it gracefully and returns nil. An error says what could not be started,
@@ -73,7 +80,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dir.close()) }()
-	if m.listener, err = listen(o.Config); err != nil {
+	if err := m.openCertificate(); err != nil {
+		return err
+	}
+	if m.listener, err = listen(o.Config, m.certs); err != nil {
 		return err
 	}
 	defer m.listener.Close()
@@ -121,8 +131,9 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
 	})
 	handler := m.handler()
+	m.front = front.New(handler, limits(m.Config), m.Log, m.clock)
 	m.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: m.front, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
 	reach, err := managerFor(handler)
@@ -170,6 +181,7 @@ func (m *manager) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return m.reloads(ctx) })
 	g.Go(func() error { return m.upkeep.Run(ctx, m.Config.Audit.Retention) })
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
