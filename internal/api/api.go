@@ -112,6 +112,7 @@ var statuses = map[fault.Code]int{
 	fault.MissingPremium:            http.StatusNotFound,
 	fault.MaintenanceActive:         http.StatusServiceUnavailable,
 	fault.MaintenanceEntering:       http.StatusServiceUnavailable,
+	fault.NotRunningLDAP:            http.StatusInternalServerError,
 	fault.TooManyRequests:           http.StatusTooManyRequests,
 	fault.Internal:                  http.StatusInternalServerError,
 }

@@ -34,6 +34,7 @@ type Config struct {
 	Limits     Limits
 	CORS       CORS
 	Audit      Audit
+	Secrets    Secrets
 	Shutdown   Shutdown
 }
 
@@ -104,6 +105,12 @@ type CORS struct {
 type Audit struct {
 	// Retention is how long records are kept; 0 is for ever.
 	Retention time.Duration
+}
+
+// Secrets says under which key values of secrets are sealed.
+type Secrets struct {
+	// Keys are given keys in hexadecimal digits, comma separated, the active one first; empty is a key in the data directory.
+	Keys string
 }
 
 // Shutdown says how a manager stops.

@@ -66,6 +66,8 @@ var keys = []key{
 		"https://console.example; empty is none, * is all.", at: func(c *Config) any { return &c.CORS.Origins }},
 	{name: "audit.retention", doc: "How long the audit log keeps its records; 0 is for ever.",
 		at: func(c *Config) any { return &c.Audit.Retention }},
+	{name: "secrets.keys", doc: "Keys under which values of secrets are sealed, 64 hexadecimal digits each, comma separated, the " +
+		"active one first; empty is a key in data_dir.", at: func(c *Config) any { return &c.Secrets.Keys }, secret: true},
 	{name: "shutdown.grace", doc: "How long running requests and operations may take to end when the manager stops.",
 		at: func(c *Config) any { return &c.Shutdown.Grace }},
 }

@@ -60,6 +60,8 @@ const (
 	MaintenanceEntering        Code = "entering_maintenance_mode"
 	MissingLicense             Code = "missing_cloudify_license"
 	MissingPremium             Code = "missing_premium_package_error"
+	FailedDependency           Code = "failed_dependency"
+	NotRunningLDAP             Code = "not_running_ldap_server"
 	TooManyRequests            Code = "too_many_requests_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"

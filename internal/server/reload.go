@@ -6,6 +6,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/reifyhq/reify/internal/service/safe"
 )
 
 // renewEvery is how often the manager looks whether its certificate has to be renewed.
@@ -30,6 +32,22 @@ func (m *manager) reloads(ctx context.Context) error {
 			m.renew()
 		}
 	}
+}
+
+// reseal brings to its end an exchange of the key of secrets that was interrupted.
+func (m *manager) reseal(ctx context.Context) error {
+	// With a key from the environment the old ones stay until somebody asks for the exchange.
+	if m.Config.Secrets.Keys != "" {
+		return nil
+	}
+	n, err := safe.New(m.service).Reseal(ctx)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		m.Log.Error("seal secrets under their new key; \"reify secrets rotate-key\" tries again", "error", err)
+	case n > 0:
+		m.Log.Info("brought an interrupted exchange of the key of secrets to its end", "sealed", n)
+	}
+	return nil
 }
 
 // reload reads the configuration again. What cannot be used is reported and leaves everything as it was.

@@ -30,6 +30,7 @@ import (
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/upkeep"
 	"github.com/reifyhq/reify/internal/store/sqlite"
@@ -108,7 +109,12 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // build makes the parts above storage and bus.
 func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
+	keys, err := secret.OpenKeyring(m.dir.path("secret-keys"), m.dir.key, m.Config.Secrets.Keys)
+	if err != nil {
+		return err
+	}
 	m.service = service.New(service.Options{
+		Keys:  keys,
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
 		MaxConcurrent: m.Config.Executions.MaxConcurrent,
@@ -182,6 +188,7 @@ func (m *manager) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return m.reloads(ctx) })
+	g.Go(func() error { return m.reseal(ctx) })
 	g.Go(func() error { return m.upkeep.Run(ctx, m.Config.Audit.Retention) })
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })

@@ -25,6 +25,7 @@ import (
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	Log   *slog.Logger
 	// Key is the installation's secret, from which execution tokens are derived.
 	Key []byte
+	// Keys seal what must not be shown; optional, those that belong to Key.
+	Keys *secret.Keyring
 	// Manager is this manager's name in events and statuses.
 	Manager string
 	// ArchiveSize bounds an uploaded archive in bytes, Limits what is in it.
@@ -55,7 +58,12 @@ type Service struct {
 }
 
 // New returns a service over its parts.
-func New(o Options) *Service { return &Service{Options: o} }
+func New(o Options) *Service {
+	if o.Keys == nil {
+		o.Keys = secret.NewKeyring(o.Key)
+	}
+	return &Service{Options: o}
+}
 
 // Actor is who asks: an authenticated user, the tenant the request is for, and the execution that asks when the
 // credentials were an execution token.

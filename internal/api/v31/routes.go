@@ -17,6 +17,7 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/safe"
 )
 
 // Info is what the manager says of itself.
@@ -38,11 +39,13 @@ type API struct {
 
 	people  *people.Service
 	catalog *catalog.Service
+	safe    *safe.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
-	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service)}
+	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
+		safe: safe.New(door.Service)}
 }
 
 type route struct {
@@ -100,6 +103,15 @@ func (a *API) catalogRoutes() []route {
 		{method: "PATCH", path: "/secrets/{key}", handler: a.updateSecret},
 		{method: "DELETE", path: "/secrets/{key}", handler: a.deleteSecret},
 		{method: "PATCH", path: "/secrets/{key}/set-visibility", handler: a.setSecretVisibility},
+
+		{method: "GET", path: "/secrets/share/export", handler: a.exportSecrets},
+		{method: "POST", path: "/secrets/share/import", handler: a.importSecrets},
+		{method: "POST", path: "/secrets-key/rotate", handler: a.rotateKey},
+		{method: "GET", path: "/secrets-providers", handler: a.listProviders},
+		{method: "PUT", path: "/secrets-providers", handler: a.putProvider},
+		{method: "GET", path: "/secrets-providers/{name}", handler: a.getProvider},
+		{method: "PATCH", path: "/secrets-providers/{name}", handler: a.patchProvider},
+		{method: "DELETE", path: "/secrets-providers/{name}", handler: a.deleteProvider},
 
 		{method: "GET", path: "/sites", handler: a.listSites},
 		{method: "GET", path: "/sites/{name}", handler: a.getSite},
