@@ -91,6 +91,9 @@ func credentials(r *http.Request) service.Credentials {
 		Tenant:         r.Header.Get("Tenant"),
 	}
 	c.User, c.Password, c.HasBasic = r.BasicAuth()
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		c.Bearer = strings.TrimSpace(token)
+	}
 	return c
 }
 

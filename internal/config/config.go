@@ -35,6 +35,7 @@ type Config struct {
 	CORS       CORS
 	Audit      Audit
 	Secrets    Secrets
+	OIDC       OIDC
 	Shutdown   Shutdown
 }
 
@@ -113,6 +114,18 @@ type Secrets struct {
 	Keys string
 }
 
+// OIDC is a trusted OpenID Connect issuer.
+type OIDC struct {
+	// Issuer is its identifier; empty is none.
+	Issuer                 string
+	ClientID, ClientSecret string
+	RedirectURL            string
+	// NameClaim and GroupsClaim are the claims of ID tokens that hold the user's name and groups.
+	NameClaim, GroupsClaim string
+	// Scopes are asked for besides openid, separated by spaces or commas.
+	Scopes string
+}
+
 // Shutdown says how a manager stops.
 type Shutdown struct {
 	// Grace is how long requests and operations may take to end by themselves.
@@ -131,6 +144,7 @@ func Default() Config {
 		Executions: Executions{MaxConcurrent: 20},
 		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000, RequestsPerSecond: 1000, RequestSize: 4 << 30},
 		Audit:      Audit{Retention: 365 * 24 * time.Hour},
+		OIDC:       OIDC{NameClaim: "preferred_username", GroupsClaim: "groups", Scopes: "profile email"},
 		Shutdown:   Shutdown{Grace: 30 * time.Second},
 	}
 }

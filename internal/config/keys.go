@@ -68,6 +68,20 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Audit.Retention }},
 	{name: "secrets.keys", doc: "Keys under which values of secrets are sealed, 64 hexadecimal digits each, comma separated, the " +
 		"active one first; empty is a key in data_dir.", at: func(c *Config) any { return &c.Secrets.Keys }, secret: true},
+	{name: "oidc.issuer", doc: "OpenID Connect issuer whose users may sign in, such as https://login.example/realms/main; empty is none.",
+		at: func(c *Config) any { return &c.OIDC.Issuer }},
+	{name: "oidc.client_id", doc: "Client id of this manager at the issuer; ID tokens must be for it.",
+		at: func(c *Config) any { return &c.OIDC.ClientID }},
+	{name: "oidc.client_secret", doc: "Secret of the client; empty for a public client.",
+		at: func(c *Config) any { return &c.OIDC.ClientSecret }, secret: true},
+	{name: "oidc.redirect_url", doc: "Where the issuer sends browsers back to: the address of this manager with " +
+		"/api/v3.1/sso/oidc/callback.", at: func(c *Config) any { return &c.OIDC.RedirectURL }},
+	{name: "oidc.name_claim", doc: "Claim of ID tokens with the user's name.",
+		at: func(c *Config) any { return &c.OIDC.NameClaim }},
+	{name: "oidc.groups_claim", doc: "Claim of ID tokens with the user's groups; user groups name them as ldap_group_dn.",
+		at: func(c *Config) any { return &c.OIDC.GroupsClaim }},
+	{name: "oidc.scopes", doc: "Scopes that are asked for besides openid.",
+		at: func(c *Config) any { return &c.OIDC.Scopes }},
 	{name: "shutdown.grace", doc: "How long running requests and operations may take to end when the manager stops.",
 		at: func(c *Config) any { return &c.Shutdown.Grace }},
 }

@@ -59,6 +59,9 @@ func (c *Config) Validate() error {
 	if strings.TrimSpace(c.Admin.Username) != c.Admin.Username || c.Admin.Username == "" {
 		bad("admin.username", "it must not be empty nor begin or end with a space")
 	}
+	if c.OIDC.Issuer != "" && c.OIDC.ClientID == "" {
+		bad("oidc.client_id", "it is needed with oidc.issuer, because tokens for others must not be accepted")
+	}
 	for origin := range strings.SplitSeq(c.CORS.Origins, ",") {
 		u, err := url.Parse(strings.TrimSpace(origin))
 		if c.CORS.Origins != "" && origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {

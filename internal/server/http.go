@@ -22,6 +22,7 @@ import (
 	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/fileserver"
+	"github.com/reifyhq/reify/internal/issuer"
 )
 
 // usesTLS reports whether the manager speaks TLS: with a given certificate, and with its own one whenever it listens
@@ -75,6 +76,16 @@ func listen(c config.Config, k *certs.Keeper) (net.Listener, error) {
 		NextProtos: []string{"h2", "http/1.1"}}), nil
 }
 
+// issuer is the trusted OpenID Connect issuer, nil when there is none.
+func (m *manager) issuer() *issuer.Issuer {
+	c := m.Config.OIDC
+	if c.Issuer == "" {
+		return nil
+	}
+	return issuer.New(issuer.Options{URL: c.Issuer, ClientID: c.ClientID, Secret: c.ClientSecret, RedirectURL: c.RedirectURL,
+		NameClaim: c.NameClaim, GroupsClaim: c.GroupsClaim, Scopes: strings.Fields(strings.ReplaceAll(c.Scopes, ",", " ")), Clock: m.clock})
+}
+
 // limits are those of the network's door.
 func limits(c config.Config) front.Limits {
 	l := front.Limits{Rate: c.Limits.RequestsPerSecond, Body: int64(c.Limits.RequestSize)}
@@ -92,7 +103,7 @@ func (m *manager) handler() http.Handler {
 	r := chi.NewRouter()
 	r.NotFound(door.NotFound)
 	r.MethodNotAllowed(door.MethodNotAllowed)
-	v31.New(door, v31.Info{Version: m.Version, Commit: m.Commit, Manager: m.dir.id, Status: m.status}).Register(r)
+	v31.New(door, v31.Info{Version: m.Version, Commit: m.Commit, Manager: m.dir.id, Status: m.status, SignIn: m.signin}).Register(r)
 	fileserver.Register(r, door)
 	return r
 }

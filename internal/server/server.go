@@ -32,6 +32,7 @@ import (
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/signin"
 	"github.com/reifyhq/reify/internal/service/upkeep"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -61,6 +62,7 @@ type manager struct {
 	bus      *natsbus.Bus
 	service  *service.Service
 	upkeep   *upkeep.Service
+	signin   *signin.Service
 	engine   *engine.Engine
 	agent    *agent.Agent
 	listener net.Listener
@@ -113,8 +115,9 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 	if err != nil {
 		return err
 	}
+	m.signin = signin.New(signin.Options{Store: m.store, Keys: keys, Clock: m.clock, Log: m.Log, Issuer: m.issuer()})
 	m.service = service.New(service.Options{
-		Keys:  keys,
+		Keys: keys, External: m.signin,
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
 		MaxConcurrent: m.Config.Executions.MaxConcurrent,

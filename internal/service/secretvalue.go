@@ -148,10 +148,10 @@ func (s *Service) OpenParameters(p *model.SecretsProvider) (d model.Document, er
 }
 
 // sealedValues are the installation's values that are sealed as a whole.
-var sealedValues = []string{ldapValue}
+var sealedValues = []string{LDAPValue}
 
-// ldapValue is the name of the installation's value that holds how LDAP is reached, sealed.
-const ldapValue = "ldap"
+// LDAPValue is the name of the installation's value that holds how LDAP is reached, sealed.
+const LDAPValue = "ldap"
 
 // ResealSettings seals under the active key the installation's values that are not; it returns how many.
 func (s *Service) ResealSettings(tx store.Tx) (n int, err error) {

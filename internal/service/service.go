@@ -40,6 +40,8 @@ type Options struct {
 	Key []byte
 	// Keys seal what must not be shown; optional, those that belong to Key.
 	Keys *secret.Keyring
+	// External checks sign-ins with accounts that others keep; optional.
+	External External
 	// Manager is this manager's name in events and statuses.
 	Manager string
 	// ArchiveSize bounds an uploaded archive in bytes, Limits what is in it.
@@ -49,6 +51,14 @@ type Options struct {
 	MaxConcurrent int
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
+}
+
+// External checks sign-ins with accounts that others keep (rest-api, section 1.2).
+type External interface {
+	// Password checks a password; isOn is false when nobody else keeps passwords.
+	Password(ctx context.Context, name, password string) (u *model.User, isOn bool, err error)
+	// Bearer checks a token of an issuer that is trusted.
+	Bearer(ctx context.Context, token string) (*model.User, error)
 }
 
 // Service runs use cases; see the package comment.

@@ -18,6 +18,7 @@ import (
 	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/people"
 	"github.com/reifyhq/reify/internal/service/safe"
+	"github.com/reifyhq/reify/internal/service/signin"
 )
 
 // Info is what the manager says of itself.
@@ -29,6 +30,8 @@ type Info struct {
 	Manager string
 	// Status returns whether each part of the manager works, by display name.
 	Status func() map[string]bool
+	// SignIn lets people in with accounts that others keep.
+	SignIn *signin.Service
 }
 
 // API serves the routes.
@@ -40,12 +43,13 @@ type API struct {
 	people  *people.Service
 	catalog *catalog.Service
 	safe    *safe.Service
+	signin  *signin.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
 	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
-		safe: safe.New(door.Service)}
+		safe: safe.New(door.Service), signin: info.SignIn}
 }
 
 type route struct {
@@ -156,8 +160,12 @@ func (a *API) systemRoutes() []route {
 		{method: "POST", path: "/audit", handler: a.injectAudit},
 		{method: "DELETE", path: "/audit", handler: a.deleteAudit},
 		{method: "GET", path: "/audit/stream", handler: a.streamAudit},
-		{method: "GET", path: "/idp", handler: require("identity_provider_get", identityProvider)},
-		{method: "GET", path: "/ldap", handler: require("ldap_status_get", ldapStatus)},
+		{method: "GET", path: "/idp", handler: a.identityProvider},
+		{method: "GET", path: "/ldap", handler: a.ldapStatus},
+		{method: "POST", path: "/ldap", handler: a.setLDAP},
+		{method: "DELETE", path: "/ldap", handler: a.removeLDAP},
+		{method: "GET", path: "/sso/oidc/login", handler: a.beginSignIn, open: true},
+		{method: "GET", path: "/sso/oidc/callback", handler: a.endSignIn, open: true},
 		{method: "GET", path: "/provider/context", handler: require("provider_context_get", providerContext)},
 		{method: "GET", path: "/license", handler: require("license_list", noLicense)},
 		{method: "GET", path: "/license-check", handler: a.licenseCheck},

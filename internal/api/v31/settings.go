@@ -105,10 +105,6 @@ func require(permission string, answer func() (any, error)) api.Handler {
 	}
 }
 
-func identityProvider() (any, error) { return "local", nil }
-
-func ldapStatus() (any, error) { return "disabled", nil }
-
 func providerContext() (any, error) {
 	return api.Record{{Name: "id", Value: "CONTEXT"}, {Name: "name", Value: "provider"}, {Name: "context", Value: map[string]any{}}}, nil
 }
