@@ -127,7 +127,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.upCommand(), a.downCommand(), a.installCommand(), a.uninstallCommand(), a.blueprintsCommand(),
 		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
 		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.profilesCommand(), a.statusCommand(),
-		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand(), a.secretsKeyCommand())
+		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand(), a.secretsKeyCommand(), a.usersPermitCommand())
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
 	}

@@ -80,6 +80,7 @@ func (a *API) peopleRoutes() []route {
 		{method: "PUT", path: "/users", handler: a.createUser},
 		{method: "POST", path: "/users/active/{name}", handler: a.setActive},
 		{method: "POST", path: "/users/unlock/{name}", handler: a.unlockUser},
+		{method: "GET", path: "/users/{name}/why", handler: a.whyUser},
 		{method: "GET", path: "/users/{name}", handler: a.getUser},
 		{method: "POST", path: "/users/{name}", handler: a.updateUser},
 		{method: "DELETE", path: "/users/{name}", handler: a.deleteUser},
