@@ -8,7 +8,6 @@ package v31
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -169,6 +168,10 @@ func (a *API) systemRoutes() []route {
 		{method: "GET", path: "/sso/oidc/callback", handler: a.endSignIn, open: true},
 		{method: "GET", path: "/provider/context", handler: require("provider_context_get", providerContext)},
 		{method: "GET", path: "/license", handler: require("license_list", noLicense)},
+		{method: "PUT", path: "/license", handler: require("license_upload", noLicense)},
+		{method: "POST", path: "/license", handler: require("license_upload", noLicense)},
+		{method: "DELETE", path: "/license", handler: require("license_remove", noLicense)},
+		{method: "POST", path: "/contacts", handler: a.createContact},
 		{method: "GET", path: "/license-check", handler: a.licenseCheck},
 		{method: "GET", path: "/snapshot-status", handler: a.snapshotStatus, open: true},
 		{method: "GET", path: "/snapshots", handler: noItems("snapshot_list", blankSnapshot)},
@@ -247,22 +250,6 @@ func (a *API) coreRoutes() []route {
 	}
 }
 
-// bases are the versions of the API below which a route answers in the same shape, newest first (rest-api, section 17):
-// everything came with v3.1 at the latest.
-func bases(path string) []string {
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	out := []string{"/api/v3.1"}
-	switch first {
-	case "version", "provider", "evaluate":
-		out = append(out, "/api/v3", "/api/v2.1", "/api/v2", "/api/v1")
-	case "blueprints", "executions", "node-instances", "nodes", "deployments", "maintenance", "events":
-		out = append(out, "/api/v3", "/api/v2.1")
-	case "tenants", "user-groups", "users", "user", "secrets", "ldap":
-		out = append(out, "/api/v3")
-	}
-	return out
-}
-
 // Register adds the routes to a router, below the bases of the versions, and /api/version beside them.
 func (a *API) Register(r chi.Router) {
 	for _, rt := range a.routes() {
@@ -270,11 +257,13 @@ func (a *API) Register(r chi.Router) {
 		if rt.open {
 			h = a.door.Open(rt.handler)
 		}
-		for _, base := range bases(rt.path) {
-			r.Method(rt.method, base+rt.path, h)
+		for _, version := range versions(rt.method, rt.path) {
+			r.Method(rt.method, "/api/"+version+rt.path, older(version, rt.path, h))
 		}
 	}
 	r.Method(http.MethodGet, "/api/version", a.door.Authenticated(a.version))
+	// Version 1 has events in another form that nothing asks for any more (rest-api, section 17).
+	r.HandleFunc("/api/v1/events", a.door.MethodNotAllowed)
 }
 
 func param(r *http.Request, name string) string { return chi.URLParam(r, name) }

@@ -114,6 +114,30 @@ func noLicense() (any, error) {
 	return nil, fault.New(fault.MissingPremium, "This manager is free software: it has no licenses and needs none")
 }
 
+// createContact takes the contact that community editions ask for, and keeps nothing of it: nobody is to be told. The
+// answer has the form that clients expect.
+func (a *API) createContact(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.Require("community_contact_create"); err != nil {
+		return err
+	}
+	body, err := api.ReadJSON(w, r, false)
+	if err != nil {
+		return err
+	}
+	if _, err := body.Texts("first_name", "last_name", "email"); err != nil {
+		return err
+	}
+	agrees, err := body.Bool("is_eula", false)
+	if err != nil {
+		return err
+	}
+	if !agrees {
+		return fault.New(fault.BadParameters, "EULA must be confirmed by user")
+	}
+	api.WriteJSON(w, http.StatusOK, api.Record{{Name: "customer_id", Value: a.info.Manager}})
+	return nil
+}
+
 func (a *API) snapshotStatus(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
 	api.WriteJSON(w, http.StatusOK, map[string]string{"status": "not-running"})
 	return nil
