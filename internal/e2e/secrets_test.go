@@ -240,3 +240,71 @@ func TestRotateKey(t *testing.T) {
 	}
 	whole("by the command line")
 }
+
+const usesSecret = `tosca_definitions_version: cloudify_dsl_1_5
+imports: [cloudify/types/types.yaml]
+node_templates:
+  a:
+    type: cloudify.nodes.Root
+    interfaces:
+      cloudify.interfaces.lifecycle:
+        create: {implementation: use.sh, executor: central_deployment_agent, inputs: {PASS: {get_secret: pass}, OUT: {get_input: out}}}
+        start: {implementation: fail.sh, executor: central_deployment_agent, inputs: {PASS: {get_secret: pass}}}
+        stop: {implementation: wait.sh, executor: central_deployment_agent, inputs: {PASS: {get_secret: pass}, OUT: {get_input: out}}}
+inputs:
+  out: {type: string}
+outputs:
+  shown: {value: {get_secret: pass}}
+`
+
+// TestSecretsLeaveNoTrace runs operations that get a secret, one of which fails, and looks for the value in everything that
+// the run leaves: the database, the broker's files, journals, logs, events, errors and the audit log.
+func TestSecretsLeaveNoTrace(t *testing.T) {
+	t.Parallel()
+	const planted = "pl4nted-v4lue-that-must-not-st4y"
+	m := newManager(t)
+	out := filepath.Join(t.TempDir(), "out")
+	m.wants(http.StatusOK, "PUT", "/secrets/pass", object{"value": planted})
+	m.ok("blueprints", "upload", blueprint(t, map[string]string{"blueprint.yaml": usesSecret,
+		"use.sh":  "#!/bin/bash\nctx logger info \"at work\"\necho -n \"$PASS\" > \"$OUT\"\n",
+		"wait.sh": "#!/bin/bash\ntouch \"$OUT.on\"\nwhile [ ! -e \"$OUT.gate\" ]; do sleep 0.02; done\n",
+		"fail.sh": "#!/bin/bash\ntest -n \"$PASS\"\nexit 3\n"}), "-b", "b")
+	m.ok("deployments", "create", "d", "-b", "b", "-i", "out="+out)
+	x := m.wants(http.StatusCreated, "POST", "/executions", object{"deployment_id": "d", "workflow_id": "execute_operation",
+		"parameters": object{"operation": "cloudify.interfaces.lifecycle.create"}})
+	y := ""
+	ended := func(id string) bool {
+		status := m.wants(http.StatusOK, "GET", "/executions/"+id, nil)["status"]
+		return status == "terminated" || status == "failed" || status == "cancelled"
+	}
+	m.await("the operation to end", func() bool { return ended(x["id"].(string)) })
+	if got, err := os.ReadFile(out); err != nil || string(got) != planted {
+		t.Errorf("the operation got %q, %v", got, err)
+	}
+	y = m.wants(http.StatusCreated, "POST", "/executions", object{"deployment_id": "d", "workflow_id": "execute_operation",
+		"parameters": object{"operation": "cloudify.interfaces.lifecycle.start"}})["id"].(string)
+	m.wants(http.StatusOK, "POST", "/executions/"+y, object{"action": "cancel"})
+	m.await("the failing operation to end", func() bool { return ended(y) })
+	for _, path := range []string{"/events?_get_all_results=true&type=cloudify_event&type=cloudify_log", "/operations?execution_id=" + y, "/executions/" + y,
+		"/audit?size=0&refused=true", "/node-instances", "/secrets", "/deployments/d"} {
+		if _, data := m.send(plea{user: "admin", password: m.password(), method: "GET", path: "/api/v3.1" + path}); strings.Contains(string(data), planted) {
+			t.Errorf("%s tells the value", path)
+		}
+	}
+	if got := m.wants(http.StatusOK, "GET", "/deployments/d/outputs", nil)["outputs"].(map[string]any); got["shown"] != planted {
+		t.Errorf("outputs are %v", got)
+	}
+	m.wants(http.StatusCreated, "POST", "/executions", object{"deployment_id": "d", "workflow_id": "execute_operation",
+		"parameters": object{"operation": "cloudify.interfaces.lifecycle.stop"}})
+	m.await("an operation that waits", func() bool { _, err := os.Stat(out + ".on"); return err == nil })
+	m.nowhere(planted)
+	m.kill()
+	m.nowhere(planted)
+	if err := os.WriteFile(out+".gate", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.start()
+	m.stop()
+	m.nowhere(planted)
+	m.start()
+}
