@@ -108,7 +108,11 @@ func (s *Service) byExecution(ctx context.Context, token string) (*Actor, error)
 		if err != nil {
 			return err
 		}
-		if !x.Status.Active() {
+		isAlive, err := s.tokenLives(tx, x)
+		if err != nil {
+			return err
+		}
+		if !isAlive {
 			return unauthorized("Authentication failed, invalid Execution Token")
 		}
 		u, err := tx.User(x.CreatedBy)
@@ -119,6 +123,36 @@ func (s *Service) byExecution(ctx context.Context, token string) (*Actor, error)
 		return nil
 	})
 	return a, err
+}
+
+// aroundSchedule is how far from its instant the token of a scheduled execution is good already.
+const aroundSchedule = time.Minute
+
+// tokenLives reports whether the token of an execution is still good: while the execution is active, around the instant it
+// is scheduled for, and after it was cancelled until its last operation has ended (rest-api, section 1.2).
+func (s *Service) tokenLives(tx store.Reader, x *model.Execution) (bool, error) {
+	switch {
+	case x.Status.Active():
+		return true, nil
+	case x.Status == model.ExecutionScheduled:
+		return s.Clock.Now().Sub(x.ScheduledAt).Abs() < aroundSchedule, nil
+	case x.Status != model.ExecutionCancelled:
+		return false, nil
+	}
+	graphs, err := tx.Graphs(x.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, g := range graphs {
+		tasks, err := tx.GraphTasks(g.ID)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(tasks, func(t *model.Task) bool { return t.State != model.TaskPending && !t.State.Ended() }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // fromElsewhere is the actor of a user whom somebody else let in.
