@@ -41,6 +41,8 @@ type Options struct {
 	Version string
 	// Server runs the manager and ConfigShow prints its configuration; nil leaves the command out.
 	Server, ConfigShow Program
+	// CertificatesShow and CertificatesExport print the certificates that a manager made for itself; nil leaves them out.
+	CertificatesShow, CertificatesExport Program
 }
 
 // CLI is the command line.
@@ -125,10 +127,13 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.upCommand(), a.downCommand(), a.installCommand(), a.uninstallCommand(), a.blueprintsCommand(),
 		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
 		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.agentsCommand(), a.profilesCommand(), a.statusCommand(),
-		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand())
+		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand(), a.secretsKeyCommand(), a.usersPermitCommand())
 	a.administration(root)
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
+	}
+	if a.CertificatesShow != nil && a.CertificatesExport != nil {
+		root.AddCommand(a.certificatesCommand())
 	}
 	root.SetHelpCommand(&cobra.Command{Use: "help [COMMAND]", Short: "Show help", RunE: func(cmd *cobra.Command, args []string) error {
 		found, _, err := root.Find(args)

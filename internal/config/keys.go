@@ -30,6 +30,8 @@ var keys = []key{
 		at: func(c *Config) any { return &c.TLS.Cert }},
 	{name: "tls.key", doc: "File with the private key of the certificate, PEM.",
 		at: func(c *Config) any { return &c.TLS.Key }},
+	{name: "tls.hosts", doc: "More names and addresses of the manager, comma separated, for the certificate it makes when it " +
+		"listens beyond loopback and tls.cert is empty.", at: func(c *Config) any { return &c.TLS.Hosts }},
 	{name: "log.level", doc: "Least level that is logged: debug, info, warn or error.",
 		at: func(c *Config) any { return &c.Log.Level }},
 	{name: "log.format", doc: "Form of the log: text, json, or auto for text on a terminal and json elsewhere.",
@@ -58,6 +60,30 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Limits.BlueprintSize }},
 	{name: "limits.blueprint_files", doc: "Greatest number of files and directories of a blueprint.",
 		at: func(c *Config) any { return &c.Limits.BlueprintFiles }},
+	{name: "limits.requests_per_second", doc: "Requests that one client may send in a second on average, ten times as many at " +
+		"once; more are answered 429. 0 is no limit.", at: func(c *Config) any { return &c.Limits.RequestsPerSecond }},
+	{name: "limits.request_size", doc: "Greatest size of the body of any request; 0 is no limit.",
+		at: func(c *Config) any { return &c.Limits.RequestSize }},
+	{name: "cors.origins", doc: "Origins whose pages may call the API in a browser, comma separated, such as " +
+		"https://console.example; empty is none, * is all.", at: func(c *Config) any { return &c.CORS.Origins }},
+	{name: "audit.retention", doc: "How long the audit log keeps its records; 0 is for ever.",
+		at: func(c *Config) any { return &c.Audit.Retention }},
+	{name: "secrets.keys", doc: "Keys under which values of secrets are sealed, 64 hexadecimal digits each, comma separated, the " +
+		"active one first; empty is a key in data_dir.", at: func(c *Config) any { return &c.Secrets.Keys }, secret: true},
+	{name: "oidc.issuer", doc: "OpenID Connect issuer whose users may sign in, such as https://login.example/realms/main; empty is none.",
+		at: func(c *Config) any { return &c.OIDC.Issuer }},
+	{name: "oidc.client_id", doc: "Client id of this manager at the issuer; ID tokens must be for it.",
+		at: func(c *Config) any { return &c.OIDC.ClientID }},
+	{name: "oidc.client_secret", doc: "Secret of the client; empty for a public client.",
+		at: func(c *Config) any { return &c.OIDC.ClientSecret }, secret: true},
+	{name: "oidc.redirect_url", doc: "Where the issuer sends browsers back to: the address of this manager with " +
+		"/api/v3.1/sso/oidc/callback.", at: func(c *Config) any { return &c.OIDC.RedirectURL }},
+	{name: "oidc.name_claim", doc: "Claim of ID tokens with the user's name.",
+		at: func(c *Config) any { return &c.OIDC.NameClaim }},
+	{name: "oidc.groups_claim", doc: "Claim of ID tokens with the user's groups; user groups name them as ldap_group_dn.",
+		at: func(c *Config) any { return &c.OIDC.GroupsClaim }},
+	{name: "oidc.scopes", doc: "Scopes that are asked for besides openid.",
+		at: func(c *Config) any { return &c.OIDC.Scopes }},
 	{name: "shutdown.grace", doc: "How long running requests and operations may take to end when the manager stops.",
 		at: func(c *Config) any { return &c.Shutdown.Grace }},
 }

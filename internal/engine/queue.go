@@ -21,7 +21,16 @@ const (
 // dequeue makes queued executions pending whose turn has come: oldest first, at most one per deployment, none beside an
 // active one of its deployment, within the limits of active executions and of their groups. One that may no longer start
 // fails and makes room for the next. It returns those it woke.
+//
+// In maintenance mode nothing is started (workflows, section 8.5).
 func (e *Engine) dequeue(tx store.Tx) ([]model.ExecutionID, error) {
+	text, err := tx.Value(model.MaintenanceValue)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := model.ParseMaintenance(text); err != nil || m.IsOn() {
+		return nil, err
+	}
 	var woken []model.ExecutionID
 	for range dequeueRounds {
 		turn, err := e.turn(tx)
@@ -145,6 +154,12 @@ type activity struct {
 	busy    map[string]bool
 	inGroup map[model.ExecutionGroupID]int
 	limits  map[model.ExecutionGroupID]int
+}
+
+// Dequeue moves the queue inside an update of somebody else, who wakes what it returns: when maintenance mode ends. At
+// most limit executions are active afterwards.
+func Dequeue(tx store.Tx, limit int) ([]model.ExecutionID, error) {
+	return New(Options{MaxConcurrent: limit}).dequeue(tx)
 }
 
 // activeNow reads the active executions only: however many are queued, these are few.

@@ -13,7 +13,7 @@ import (
 // Code is a stable, machine readable kind of fault.
 type Code string
 
-// The codes, with the strings of the original.
+// The codes, with the strings of the original; too_many_requests_error is our own.
 const (
 	Conflict                   Code = "conflict_error"
 	NotFound                   Code = "not_found_error"
@@ -63,6 +63,9 @@ const (
 	MissingPremium             Code = "missing_premium_package_error"
 	SnapshotAction             Code = "snapshot_action_error"
 	CommunityOnly              Code = "community_only_error"
+	FailedDependency           Code = "failed_dependency"
+	NotRunningLDAP             Code = "not_running_ldap_server"
+	TooManyRequests            Code = "too_many_requests_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )

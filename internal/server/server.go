@@ -21,10 +21,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reifyhq/reify/internal/agent"
+	"github.com/reifyhq/reify/internal/api/front"
 	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/blob/fs"
 	"github.com/reifyhq/reify/internal/blob/s3"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
+	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
@@ -32,9 +34,12 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/script"
+	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/plugins"
 	"github.com/reifyhq/reify/internal/service/schedule"
+	"github.com/reifyhq/reify/internal/service/signin"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -49,6 +54,8 @@ type Options struct {
 	Version, Commit string
 	// Ctx is the program that scripts call as "ctx".
 	Ctx string
+	// Reload reads the configuration again, on SIGHUP, and sets the level of the log; nil keeps what is.
+	Reload func() (*config.Config, error)
 }
 
 // manager is a manager being built or running.
@@ -60,11 +67,16 @@ type manager struct {
 	store    *sqlite.Store
 	bus      *natsbus.Bus
 	service  *service.Service
+	upkeep   *upkeep.Service
+	signin   *signin.Service
 	engine   *engine.Engine
 	agent    *agent.Agent
 	hooks    *hook.Runner
 	listener net.Listener
-	http     *http.Server
+	// certs is nil when the manager speaks plain HTTP.
+	certs *certs.Keeper
+	front *front.Front
+	http  *http.Server
 }
 
 // Run runs a manager until ctx ends, then stops it gracefully and returns nil. An error says what could not be started,
@@ -78,7 +90,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dir.close()) }()
-	if m.listener, err = listen(o.Config); err != nil {
+	if err := m.openCertificate(); err != nil {
+		return err
+	}
+	if m.listener, err = listen(o.Config, m.certs); err != nil {
 		return err
 	}
 	defer m.listener.Close()
@@ -86,7 +101,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.store.Close()) }()
-	if m.bus, err = natsbus.Open(ctx, natsbus.Options{URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log}); err != nil {
+	if m.bus, err = natsbus.Open(ctx, natsbus.Options{URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Key: m.dir.key, Clock: m.clock, Log: o.Log}); err != nil {
 		return err
 	}
 	defer m.bus.Close()
@@ -129,11 +144,18 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 			return m.service.IssueToken(ctx, user, "of a hook", until)
 		},
 	})
+	keys, err := secret.OpenKeyring(m.dir.path("secret-keys"), m.dir.key, m.Config.Secrets.Keys)
+	if err != nil {
+		return err
+	}
+	m.signin = signin.New(signin.Options{Store: m.store, Keys: keys, Clock: m.clock, Log: m.Log, Issuer: m.issuer()})
 	m.service = service.New(service.Options{
+		Keys: keys, External: m.signin,
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
 		MaxConcurrent: m.Config.Executions.MaxConcurrent, Hooked: m.hooks.Wanted,
 	})
+	m.upkeep = upkeep.New(m.service)
 	if err := m.bootstrap(ctx); err != nil {
 		return err
 	}
@@ -153,8 +175,9 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		Hooked: m.hooks.Wanted,
 	})
 	handler := m.handler()
+	m.front = front.New(handler, limits(m.Config), m.Log, m.clock)
 	m.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: m.front, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
 	reach, err := managerFor(handler)
@@ -210,6 +233,9 @@ func (m *manager) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return m.reloads(ctx) })
+	g.Go(func() error { return m.reseal(ctx) })
+	g.Go(func() error { return m.upkeep.Run(ctx, m.Config.Audit.Retention) })
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return schedule.New(m.service).Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })

@@ -49,6 +49,7 @@ type Reader interface {
 	AgentReader
 	SnapshotReader
 	HookReader
+	AuditReader
 }
 
 // Tx reads and writes entities.
@@ -69,6 +70,7 @@ type Tx interface {
 	AgentWriter
 	SnapshotWriter
 	HookWriter
+	AuditWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.

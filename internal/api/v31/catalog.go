@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/reifyhq/reify/internal/api"
-	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
@@ -58,7 +57,19 @@ func (a *API) getSecret(w http.ResponseWriter, r *http.Request, actor *service.A
 	if skip {
 		value = ""
 	}
-	return writeOne(w, r, http.StatusOK, secretRecord(k, value))
+	record := secretRecord(k, value)
+	if k.Provider != "" && value != "" {
+		shown, err := a.svc.OpenOptions(k)
+		if err != nil {
+			return err
+		}
+		for i := range record {
+			if record[i].Name == "provider_options" && shown != nil {
+				record[i].Value = shown
+			}
+		}
+	}
+	return writeOne(w, r, http.StatusOK, record)
 }
 
 func (a *API) createSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -66,13 +77,19 @@ func (a *API) createSecret(w http.ResponseWriter, r *http.Request, actor *servic
 	if err != nil {
 		return err
 	}
-	if err := body.Need("value"); err != nil {
+	provider, err := body.Text("provider_name")
+	if err != nil {
 		return err
 	}
-	if name, _ := body.Text("provider_name"); name != "" {
-		return fault.New(fault.BadParameters, "this manager keeps secrets itself; create the secret without provider_name")
+	if provider == "" {
+		if err := body.Need("value"); err != nil {
+			return err
+		}
 	}
-	n := catalog.NewSecret{Key: model.SecretKey(unescaped(r, "key")), Value: body["value"]}
+	n := catalog.NewSecret{Key: model.SecretKey(unescaped(r, "key")), Value: body["value"], Provider: model.ProviderName(provider)}
+	if n.Options, err = body.Object("provider_options"); err != nil {
+		return err
+	}
 	if n.Schema, err = body.Object("schema"); err != nil {
 		return err
 	}
@@ -100,6 +117,17 @@ func (a *API) updateSecret(w http.ResponseWriter, r *http.Request, actor *servic
 		return err
 	}
 	c := catalog.SecretChange{Value: body["value"]}
+	if body["provider_name"] != nil {
+		text, err := body.Text("provider_name")
+		if err != nil {
+			return err
+		}
+		name := model.ProviderName(text)
+		c.Provider = &name
+	}
+	if c.Options, err = body.Object("provider_options"); err != nil {
+		return err
+	}
 	if body["is_hidden_value"] != nil {
 		hidden, err := body.Bool("is_hidden_value", false)
 		if err != nil {

@@ -8,7 +8,6 @@ package v31
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -22,7 +21,9 @@ import (
 	"github.com/reifyhq/reify/internal/service/inventory"
 	"github.com/reifyhq/reify/internal/service/people"
 	"github.com/reifyhq/reify/internal/service/plugins"
+	"github.com/reifyhq/reify/internal/service/safe"
 	"github.com/reifyhq/reify/internal/service/schedule"
+	"github.com/reifyhq/reify/internal/service/signin"
 )
 
 // Info is what the manager says of itself.
@@ -34,6 +35,8 @@ type Info struct {
 	Manager string
 	// Status returns whether each part of the manager works, by display name.
 	Status func() map[string]bool
+	// SignIn lets people in with accounts that others keep.
+	SignIn *signin.Service
 }
 
 // API serves the routes.
@@ -50,13 +53,16 @@ type API struct {
 	groups    *group.Service
 	schedules *schedule.Service
 	inventory *inventory.Service
+	safe      *safe.Service
+	signin    *signin.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
 	s := door.Service
 	return &API{door: door, svc: s, info: info, people: people.New(s), catalog: catalog.New(s), contents: contents.New(s),
-		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s)}
+		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s),
+		safe: safe.New(s), signin: info.SignIn}
 }
 
 type route struct {
@@ -87,6 +93,7 @@ func (a *API) peopleRoutes() []route {
 		{method: "PUT", path: "/users", handler: a.createUser},
 		{method: "POST", path: "/users/active/{name}", handler: a.setActive},
 		{method: "POST", path: "/users/unlock/{name}", handler: a.unlockUser},
+		{method: "GET", path: "/users/{name}/why", handler: a.whyUser},
 		{method: "GET", path: "/users/{name}", handler: a.getUser},
 		{method: "POST", path: "/users/{name}", handler: a.updateUser},
 		{method: "DELETE", path: "/users/{name}", handler: a.deleteUser},
@@ -114,6 +121,15 @@ func (a *API) catalogRoutes() []route {
 		{method: "PATCH", path: "/secrets/{key}", handler: a.updateSecret},
 		{method: "DELETE", path: "/secrets/{key}", handler: a.deleteSecret},
 		{method: "PATCH", path: "/secrets/{key}/set-visibility", handler: a.setSecretVisibility},
+
+		{method: "GET", path: "/secrets/share/export", handler: a.exportSecrets},
+		{method: "POST", path: "/secrets/share/import", handler: a.importSecrets},
+		{method: "POST", path: "/secrets-key/rotate", handler: a.rotateKey},
+		{method: "GET", path: "/secrets-providers", handler: a.listProviders},
+		{method: "PUT", path: "/secrets-providers", handler: a.putProvider},
+		{method: "GET", path: "/secrets-providers/{name}", handler: a.getProvider},
+		{method: "PATCH", path: "/secrets-providers/{name}", handler: a.patchProvider},
+		{method: "DELETE", path: "/secrets-providers/{name}", handler: a.deleteProvider},
 
 		{method: "GET", path: "/sites", handler: a.listSites},
 		{method: "GET", path: "/sites/{name}", handler: a.getSite},
@@ -212,9 +228,18 @@ func (a *API) systemRoutes() []route {
 		{method: "GET", path: "/config/{name}", handler: a.getSetting},
 		{method: "PUT", path: "/config/{name}", handler: a.putSetting},
 		{method: "GET", path: "/cluster-status", handler: a.clusterStatus},
-		{method: "GET", path: "/maintenance", handler: require("maintenance_mode_get", maintenance)},
-		{method: "GET", path: "/idp", handler: require("identity_provider_get", identityProvider)},
-		{method: "GET", path: "/ldap", handler: require("ldap_status_get", ldapStatus)},
+		{method: "GET", path: "/maintenance", handler: a.getMaintenance},
+		{method: "POST", path: "/maintenance/{action}", handler: a.setMaintenance},
+		{method: "GET", path: "/audit", handler: a.listAudit},
+		{method: "POST", path: "/audit", handler: a.injectAudit},
+		{method: "DELETE", path: "/audit", handler: a.deleteAudit},
+		{method: "GET", path: "/audit/stream", handler: a.streamAudit},
+		{method: "GET", path: "/idp", handler: a.identityProvider},
+		{method: "GET", path: "/ldap", handler: a.ldapStatus},
+		{method: "POST", path: "/ldap", handler: a.setLDAP},
+		{method: "DELETE", path: "/ldap", handler: a.removeLDAP},
+		{method: "GET", path: "/sso/oidc/login", handler: a.beginSignIn, open: true},
+		{method: "GET", path: "/sso/oidc/callback", handler: a.endSignIn, open: true},
 		{method: "GET", path: "/provider/context", handler: require("provider_context_get", providerContext)},
 		{method: "GET", path: "/license", handler: require("license_list", noLicense)},
 		{method: "PUT", path: "/license", handler: require("license_upload", noLicense)},
@@ -306,22 +331,6 @@ func (a *API) coreRoutes() []route {
 	}
 }
 
-// bases are the versions of the API below which a route answers in the same shape, newest first (rest-api, section 17):
-// everything came with v3.1 at the latest.
-func bases(path string) []string {
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	out := []string{"/api/v3.1"}
-	switch first {
-	case "version", "provider", "evaluate":
-		out = append(out, "/api/v3", "/api/v2.1", "/api/v2", "/api/v1")
-	case "blueprints", "executions", "node-instances", "nodes", "deployments", "maintenance", "events", "plugins":
-		out = append(out, "/api/v3", "/api/v2.1")
-	case "tenants", "user-groups", "users", "user", "secrets", "ldap":
-		out = append(out, "/api/v3")
-	}
-	return out
-}
-
 // Register adds the routes to a router, below the bases of the versions, and /api/version beside them.
 func (a *API) Register(r chi.Router) {
 	for _, rt := range a.routes() {
@@ -329,11 +338,13 @@ func (a *API) Register(r chi.Router) {
 		if rt.open {
 			h = a.door.Open(rt.handler)
 		}
-		for _, base := range bases(rt.path) {
-			r.Method(rt.method, base+rt.path, h)
+		for _, version := range versions(rt.method, rt.path) {
+			r.Method(rt.method, "/api/"+version+rt.path, older(version, rt.path, h))
 		}
 	}
 	r.Method(http.MethodGet, "/api/version", a.door.Authenticated(a.version))
+	// Version 1 has events in another form that nothing asks for any more (rest-api, section 17).
+	r.HandleFunc("/api/v1/events", a.door.MethodNotAllowed)
 }
 
 func param(r *http.Request, name string) string { return chi.URLParam(r, name) }

@@ -105,16 +105,6 @@ func require(permission string, answer func() (any, error)) api.Handler {
 	}
 }
 
-// maintenance is always off: a manager that is not to be used is stopped.
-func maintenance() (any, error) {
-	return api.Record{{Name: "status", Value: "deactivated"}, {Name: "activated_at", Value: ""}, {Name: "activation_requested_at", Value: ""},
-		{Name: "remaining_executions", Value: nil}, {Name: "requested_by", Value: ""}}, nil
-}
-
-func identityProvider() (any, error) { return "local", nil }
-
-func ldapStatus() (any, error) { return "disabled", nil }
-
 func providerContext() (any, error) {
 	return api.Record{{Name: "id", Value: "CONTEXT"}, {Name: "name", Value: "provider"}, {Name: "context", Value: map[string]any{}}}, nil
 }

@@ -6,6 +6,9 @@ package natsbus
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"time"
@@ -29,6 +32,8 @@ type Options struct {
 	// listens nowhere and keeps its messages in StoreDir.
 	URL      string
 	StoreDir string
+	// Key encrypts the files of the embedded broker, in which messages hold the values of secrets; nil leaves them in clear.
+	Key []byte
 	// Clock measures delays and keep-alives; nil means the machine's. The broker's own windows follow the machine.
 	Clock clock.Clock
 	// Log receives the broker's warnings and lost connections; nil discards them.
@@ -51,7 +56,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	b := &Bus{}
 	conn := natsconn.Options{URL: o.URL, Clock: o.Clock, Log: o.Log}
 	if o.URL == "" {
-		if err := b.embed(o.StoreDir, o.Log); err != nil {
+		if err := b.embed(o.StoreDir, o.Key, o.Log); err != nil {
 			b.stop()
 			return nil, err
 		}
@@ -71,8 +76,8 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	return b, nil
 }
 
-func (b *Bus) embed(dir string, log *slog.Logger) error {
-	broker, err := server.NewServer(&server.Options{
+func (b *Bus) embed(dir string, key []byte, log *slog.Logger) error {
+	options := &server.Options{
 		ServerName:   "reify",
 		DontListen:   true,
 		JetStream:    true,
@@ -80,7 +85,13 @@ func (b *Bus) embed(dir string, log *slog.Logger) error {
 		SyncInterval: syncEvery,
 		MaxPayload:   maxPayload,
 		NoSigs:       true,
-	})
+	}
+	if len(key) > 0 {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("broker files"))
+		options.JetStreamKey, options.JetStreamCipher = hex.EncodeToString(mac.Sum(nil)), server.ChaCha
+	}
+	broker, err := server.NewServer(options)
 	if err != nil {
 		return fmt.Errorf("create broker in %s: %w", dir, err)
 	}

@@ -67,7 +67,7 @@ func (s *Service) Secret(ctx context.Context, a *service.Actor, key model.Secret
 	if err != nil || !mayOpen(a, k) {
 		return k, "", err
 	}
-	value, err = s.OpenSecret(k)
+	value, err = s.OpenSecret(ctx, k)
 	return k, value, err
 }
 
@@ -79,6 +79,9 @@ type NewSecret struct {
 	IsHidden       bool
 	Visibility     model.Visibility
 	UpdateIfExists bool
+	// Provider, when set, has the value; Options say where.
+	Provider model.ProviderName
+	Options  model.Document
 }
 
 // seal checks a value and stores it into the secret.
@@ -113,7 +116,7 @@ func (s *Service) CreateSecret(ctx context.Context, a *service.Actor, n NewSecre
 	if err := service.CheckID("key", string(n.Key)); err != nil {
 		return nil, err
 	}
-	if n.Value == nil || n.Value == "" {
+	if (n.Value == nil || n.Value == "") && n.Provider == "" {
 		return nil, fault.New(fault.BadParameters, "Cannot create a secret with empty value or provider: %s", n.Key)
 	}
 	r, err := s.NewResource(a, n.Visibility)
@@ -126,10 +129,20 @@ func (s *Service) CreateSecret(ctx context.Context, a *service.Actor, n NewSecre
 			return nil, fmt.Errorf("write the schema of secret %s: %w", n.Key, err)
 		}
 	}
-	if err := s.seal(k, n.Value); err != nil {
-		return nil, err
-	}
+	k.Provider = string(n.Provider)
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		// Sealed here, so that no value is under a key that is being forgotten.
+		if err := s.SealOptions(k, n.Options); err != nil {
+			return err
+		}
+		if n.Provider == "" {
+			if err := s.seal(k, n.Value); err != nil {
+				return err
+			}
+		}
+		if err := knownProvider(tx, a, n.Provider); err != nil {
+			return err
+		}
 		old, err := tx.Secret(a.Tenant, n.Key)
 		if err != nil || !n.UpdateIfExists || old.Tenant != a.Tenant {
 			if err != nil && !fault.Is(err, fault.NotFound) {
@@ -153,12 +166,27 @@ func hidden(a *service.Actor, k *model.Secret) error {
 	return fault.New(fault.Forbidden, "User `%s` is not permitted to modify the hidden value secret `%s`", a.User.Name, k.Key)
 }
 
+// knownProvider refuses a provider that the actor does not see; "" is none.
+func knownProvider(tx store.Reader, a *service.Actor, name model.ProviderName) error {
+	if name == "" {
+		return nil
+	}
+	p, err := tx.SecretsProvider(a.Tenant, name)
+	if err == nil && !a.Sees(p.Resource) {
+		return fault.Missing("SecretsProvider", string(name))
+	}
+	return err
+}
+
 // SecretChange changes a secret; nil fields stay as they are.
 type SecretChange struct {
 	Value      any
 	IsHidden   *bool
 	Visibility *model.Visibility
 	Creator    *model.UserName
+	// Provider moves the secret to a provider; Options say where the value is there.
+	Provider *model.ProviderName
+	Options  model.Document
 }
 
 // UpdateSecret changes a secret that is not hidden from the actor.
@@ -186,6 +214,9 @@ func (s *Service) UpdateSecret(ctx context.Context, a *service.Actor, key model.
 				return err
 			}
 		}
+		if err := s.changeProvider(tx, a, k, c); err != nil {
+			return err
+		}
 		if c.IsHidden != nil {
 			k.IsHidden = *c.IsHidden
 		}
@@ -204,6 +235,23 @@ func (s *Service) UpdateSecret(ctx context.Context, a *service.Actor, key model.
 		return tx.UpdateSecret(k)
 	})
 	return k, err
+}
+
+// changeProvider moves a secret to a provider, back from it, or to another place there.
+func (s *Service) changeProvider(tx store.Reader, a *service.Actor, k *model.Secret, c SecretChange) error {
+	switch {
+	case c.Provider != nil && *c.Provider != "":
+		if err := knownProvider(tx, a, *c.Provider); err != nil {
+			return err
+		}
+		k.Provider, k.Value = string(*c.Provider), ""
+	case c.Value != nil:
+		k.Provider, k.ProviderOptions = "", nil
+	}
+	if c.Options != nil && k.Provider != "" {
+		return s.SealOptions(k, c.Options)
+	}
+	return nil
 }
 
 // DeleteSecret removes a secret.

@@ -7,11 +7,9 @@ package inventory
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
-	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -55,12 +53,9 @@ func (s *Service) Agent(ctx context.Context, a *service.Actor, name model.AgentN
 	if err != nil || g.Password == "" {
 		return g, err
 	}
-	g.Password, err = secret.Open(s.Key, sealName(g), g.Password)
+	g.Password, err = s.OpenAgent(g)
 	return g, err
 }
-
-// sealName binds a sealed password to its agent.
-func sealName(g *model.Agent) string { return fmt.Sprintf("agent/%s/%s", g.Tenant, g.Name) }
 
 func badState(state model.AgentState) error {
 	return fault.New(fault.BadParameters, "Invalid agent state: `%s`.", state)
@@ -89,12 +84,7 @@ func (s *Service) CreateAgent(ctx context.Context, a *service.Actor, g model.Age
 	if g.Exchange == "" {
 		g.Exchange = string(g.Name)
 	}
-	open, sealed := g.Password, ""
-	if open != "" {
-		if sealed, err = secret.Seal(s.Key, sealName(&g), open); err != nil {
-			return nil, err
-		}
-	}
+	open := g.Password
 	var stored *model.Agent
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		stored = nil
@@ -108,7 +98,9 @@ func (s *Service) CreateAgent(ctx context.Context, a *service.Actor, g model.Age
 		if !a.Sees(i.Resource) {
 			return fault.Missing("NodeInstance", string(g.Instance))
 		}
-		g.Password = sealed
+		if err := s.SealAgent(&g, open); err != nil {
+			return err
+		}
 		if err := tx.InsertAgent(&g); err != nil {
 			return err
 		}
@@ -158,6 +150,6 @@ func (s *Service) UpdateAgent(ctx context.Context, a *service.Actor, name model.
 	if err != nil || g.Password == "" {
 		return g, err
 	}
-	g.Password, err = secret.Open(s.Key, sealName(g), g.Password)
+	g.Password, err = s.OpenAgent(g)
 	return g, err
 }

@@ -18,6 +18,8 @@ var (
 	_ store.SnapshotWriter = notWritten{}
 	_ store.GroupWriter    = notWritten{}
 	_ store.CatalogWriter  = notWritten{}
+	_ store.AuditReader    = notRead{}
+	_ store.AuditWriter    = notWritten{}
 )
 
 func (notRead) TenantInUse(model.TenantName) (bool, error)                  { return false, ErrNotKept }
@@ -37,6 +39,20 @@ func (notRead) Secret(model.TenantName, model.SecretKey) (*model.Secret, error) 
 func (notRead) Secrets(store.Query) (store.Page[*model.Secret], error) {
 	return store.Page[*model.Secret]{}, ErrNotKept
 }
+
+func (notRead) SecretsProvider(model.TenantName, model.ProviderName) (*model.SecretsProvider, error) {
+	return nil, ErrNotKept
+}
+
+func (notRead) SecretsProviders(store.Query) (store.Page[*model.SecretsProvider], error) {
+	return store.Page[*model.SecretsProvider]{}, ErrNotKept
+}
+
+func (notRead) AuditRecords(store.AuditQuery) (store.Page[*model.AuditRecord], error) {
+	return store.Page[*model.AuditRecord]{}, ErrNotKept
+}
+
+func (notRead) LastAuditRecord() (int64, error) { return 0, ErrNotKept }
 
 func (notRead) Site(model.TenantName, model.SiteName) (*model.Site, error) { return nil, ErrNotKept }
 
@@ -91,3 +107,11 @@ func (notWritten) UpdateAgent(*model.Agent) error                          { ret
 func (notWritten) InsertSnapshot(*model.Snapshot) error                    { return ErrNotKept }
 func (notWritten) UpdateSnapshot(*model.Snapshot) error                    { return ErrNotKept }
 func (notWritten) DeleteSnapshot(model.TenantName, model.SnapshotID) error { return ErrNotKept }
+func (notWritten) InsertSecretsProvider(*model.SecretsProvider) error      { return ErrNotKept }
+func (notWritten) UpdateSecretsProvider(*model.SecretsProvider) error      { return ErrNotKept }
+func (notWritten) InsertAuditRecords([]*model.AuditRecord) error           { return ErrNotKept }
+func (notWritten) DeleteAuditRecords(store.AuditQuery) (int, error)        { return 0, ErrNotKept }
+
+func (notWritten) DeleteSecretsProvider(model.TenantName, model.ProviderName) error {
+	return ErrNotKept
+}

@@ -112,7 +112,7 @@ func (t *tx) DeleteUser(name model.UserName) error {
 
 // tenantTables are the tables whose rows keep a tenant from being deleted.
 var tenantTables = []string{"blueprints", "deployments", "executions", "plugins", "secrets", "sites", "blueprints_filters", "deployments_filters",
-	"deployment_groups", "execution_groups", "snapshots"}
+	"secrets_providers", "deployment_groups", "execution_groups", "snapshots"}
 
 func (r *reader) TenantInUse(name model.TenantName) (bool, error) {
 	for _, table := range tenantTables {

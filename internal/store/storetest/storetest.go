@@ -33,6 +33,8 @@ func Run(t *testing.T, open Opener) {
 		{"Totals", testTotals},
 		{"Agents", testAgents},
 		{"Snapshots", testSnapshots},
+		{"Audit", testAudit},
+		{"SecretsProviders", testSecretsProviders},
 	} {
 		group.run(t, open)
 	}
