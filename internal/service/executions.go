@@ -83,6 +83,13 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		if err != nil {
 			return err
 		}
+		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
+			return err
+		}
+		status, err := startStatus(tx, d, r)
+		if err != nil {
+			return err
+		}
 		if !r.Force {
 			v, err := viewDeployment(tx, d)
 			if err != nil {
@@ -92,15 +99,10 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 				return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", r.Workflow)
 			}
 		}
-		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
-			return err
-		}
 		x = s.newExecution(a, r.Workflow, parameters)
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
 		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
-		if x.Status, err = startStatus(tx, d, r); err != nil {
-			return err
-		}
+		x.Status = status
 		return tx.InsertExecution(x)
 	})
 	if err != nil {
