@@ -103,6 +103,7 @@ type state struct {
 
 	modifications table[model.Modification]
 	updates       table[model.DeploymentUpdate]
+	dependencies  table[model.Dependency]
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
 	events   []*model.Event
@@ -124,6 +125,7 @@ func (s *state) begin() *state {
 	n.tasks.share()
 	n.modifications.share()
 	n.updates.share()
+	n.dependencies.share()
 	return &n
 }
 

@@ -51,6 +51,8 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"Tasks", testTasks},
 		{"Modifications", testModifications},
 		{"DeploymentUpdates", testDeploymentUpdates},
+		{"Dependencies", testDependencies},
+		{"Children", testChildren},
 		{"Events", testEvents},
 		{"EventOrder", testEventOrder},
 		{"Cascade", testCascade},

@@ -1,0 +1,2 @@
+-- Reserved for another area; the merge brings the real step and removes this file.
+SELECT 1;
