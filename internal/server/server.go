@@ -111,7 +111,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 			TaskRetries: m.Config.Workflow.TaskRetries, RetryInterval: m.Config.Workflow.TaskRetryInterval,
 			SubgraphRetries: m.Config.Workflow.SubgraphRetries, WaitAfterFail: m.Config.Workflow.WaitAfterFail,
 		},
-		System: m.service.SystemWorkflows(), Evaluate: m.service.Evaluator(), Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
+		System: m.service.SystemWorkflows(), Evaluate: m.service.Evaluator(), Targets: m.service.Targets, Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,

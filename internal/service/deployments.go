@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -65,10 +66,16 @@ func (s *Service) CreateDeployment(ctx context.Context, a *Actor, n NewDeploymen
 	x.Deployment, x.Blueprint = d.ID, b.ID
 	d.CreateExecution, d.LatestExecution = x.ID, x.ID
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		if err := replaceFailedCreation(tx, a.Tenant, d.ID); err != nil {
+		if err := replaceFailedCreation(tx, s.dependencyEnv(), a.Tenant, d.ID); err != nil {
+			return err
+		}
+		if err := dependency.CheckParents(tx, d); err != nil {
 			return err
 		}
 		if err := tx.InsertDeployment(d); err != nil {
+			return err
+		}
+		if err := dependency.Adopt(tx, s.dependencyEnv(), d.Tenant, model.Parents(d.Labels)); err != nil {
 			return err
 		}
 		return tx.InsertExecution(x)
@@ -143,7 +150,7 @@ func checkInputNames(b *model.Blueprint, inputs model.Document) error {
 }
 
 // replaceFailedCreation removes a deployment whose only execution is a creation that failed, and refuses any other.
-func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentID) error {
+func replaceFailedCreation(tx store.Tx, env dependency.Env, t model.TenantName, id model.DeploymentID) error {
 	old, err := tx.Deployment(t, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -159,7 +166,7 @@ func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentI
 		return err
 	}
 	if old.Tenant == t && runs.Total == 1 && runs.Items[0].ID == old.CreateExecution && runs.Items[0].Status == model.ExecutionFailed {
-		return tx.DeleteDeployment(t, id)
+		return dependency.Leave(tx, env, t, id)
 	}
 	return fault.New(fault.Conflict, "<Deployment id=`%s` tenant=`%s`> already exists on <Tenant name=`%s`> or with global visibility",
 		id, old.Tenant, t)
@@ -302,7 +309,7 @@ func (s *Service) SetDeploymentLabels(ctx context.Context, a *Actor, id model.De
 			return err
 		}
 		d.Labels, d.UpdatedAt = s.stamp(a, labels), s.Clock.Now()
-		return tx.UpdateDeployment(d)
+		return dependency.Relabel(tx, s.dependencyEnv(), d)
 	})
 	if err != nil {
 		return nil, err
@@ -330,7 +337,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.Deplo
 		if err := foreign(a, d.Resource, string(id)); err != nil {
 			return err
 		}
-		if err := deletable(tx, d, how.Force); err != nil {
+		if err := deletable(tx, d, how); err != nil {
 			return err
 		}
 		x = s.systemExecution(a, model.WorkflowDeleteEnvironment, model.Document{
@@ -350,7 +357,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.Deplo
 	return nil
 }
 
-func deletable(tx store.Reader, d *model.Deployment, force bool) error {
+func deletable(tx store.Reader, d *model.Deployment, how Deletion) error {
 	running, err := unfinished(tx, d)
 	if err != nil {
 		return err
@@ -363,8 +370,15 @@ func deletable(tx store.Reader, d *model.Deployment, force bool) error {
 		return fault.New(fault.DependentExists, "Can't delete deployment %s - There are running or queued executions for this "+
 			"deployment. Running executions ids: %s", d.ID, strings.Join(ids, ","))
 	}
-	if force {
+	if how.Force {
 		return nil
+	}
+	blockers, err := dependency.Find(tx, d, dependency.Question{IsRecursive: how.Recursive})
+	if err != nil {
+		return err
+	}
+	if text := blockers.Text(); text != "" {
+		return fault.New(fault.DependentExists, "Can't delete deployment %s - the following existing installations depend on it:\n%s", d.ID, text)
 	}
 	instances, err := tx.DeploymentInstances(d.Tenant, d.ID)
 	if err != nil {

@@ -3,9 +3,13 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/reifyhq/reify/internal/change"
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/engine"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -39,20 +43,85 @@ func (s *Service) createEnvironment(ctx context.Context, job engine.Job) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkEnvironment(ctx, b, d, plan); err != nil {
+		return err
+	}
 	return job.Update(ctx, func(tx store.Tx) error {
 		fresh, err := tx.Deployment(x.Tenant, x.Deployment)
 		if err != nil {
 			return err
 		}
 		s.fill(fresh, plan)
-		if err := tx.UpdateDeployment(fresh); err != nil {
+		env := s.dependencyEnv()
+		if err := dependency.Relabel(tx, env, fresh); err != nil {
 			return err
 		}
 		if err := tx.InsertNodes(plan.NewNodes(fresh)); err != nil {
 			return err
 		}
-		return tx.InsertInstances(plan.NewInstances(fresh))
+		instances := plan.NewInstances(fresh)
+		if err := tx.InsertInstances(instances); err != nil {
+			return err
+		}
+		_, err = dependency.Replace(tx, env, fresh.Tenant, fresh.ID, plan.Dependencies(fresh, instances))
+		return err
 	})
+}
+
+func (s *Service) dependencyEnv() dependency.Env {
+	return dependency.Env{Now: s.Clock.Now(), NewID: newUUID}
+}
+
+// checkEnvironment refuses a deployment whose blueprint needs capabilities of its environment that it has not got
+// (workflows, section 12.2).
+func (s *Service) checkEnvironment(ctx context.Context, b *model.Blueprint, d *model.Deployment, plan *change.Plan) error {
+	var needs struct {
+		Capabilities [][]any `json:"parent_capabilities"`
+	}
+	if len(b.Requirements) > 0 {
+		if err := model.DecodeJSON(b.Requirements, &needs); err != nil {
+			return fmt.Errorf("read the requirements of blueprint %s: %w", b.ID, err)
+		}
+	}
+	if len(needs.Capabilities) == 0 {
+		return nil
+	}
+	labels := append(slices.Clone(d.Labels), plan.NewLabels(d, s.Clock.Now())...)
+	parents := model.Parents(labels)
+	if len(parents) == 0 {
+		return fault.New(fault.DeploymentCreation, "Environment not found, but environment capabilities are required: %s",
+			paths(needs.Capabilities))
+	}
+	return s.Store.View(ctx, func(tx store.Reader) error {
+		parent, err := tx.Deployment(d.Tenant, parents[0])
+		if err != nil {
+			return err
+		}
+		var missing [][]any
+		for _, path := range needs.Capabilities {
+			if len(path) > 0 && parent.Capabilities[fmt.Sprint(path[0])] == nil {
+				missing = append(missing, path)
+			}
+		}
+		if len(missing) > 0 {
+			return fault.New(fault.DeploymentCreation, "Environment %s (%s) does not have the required capabilities: %s",
+				parent.DisplayName, parent.ID, paths(missing))
+		}
+		return nil
+	})
+}
+
+// paths writes paths into capabilities with dots, separated by commas.
+func paths(list [][]any) string {
+	texts := make([]string, len(list))
+	for k, path := range list {
+		steps := make([]string, len(path))
+		for j, step := range path {
+			steps[j] = fmt.Sprint(step)
+		}
+		texts[k] = strings.Join(steps, ".")
+	}
+	return strings.Join(texts, ", ")
 }
 
 // fill sets what the plan decides of a deployment; labels of the plan join those the user gave.

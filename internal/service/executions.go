@@ -3,12 +3,11 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/reifyhq/reify/internal/auth"
-	"github.com/reifyhq/reify/internal/change"
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
@@ -90,7 +89,7 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		if err != nil {
 			return err
 		}
-		if !r.Force {
+		if !r.Force && status != model.ExecutionQueued {
 			v, err := viewDeployment(tx, d)
 			if err != nil {
 				return err
@@ -112,23 +111,22 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 	return x, nil
 }
 
-// blocked refuses a workflow that would take the ground from under other deployments: those that name this one as their
-// parent, unless they are taken down with it or the user insists (workflows, section 13.4).
+// blocked refuses a workflow that would take the ground from under other deployments, unless the user insists
+// (workflows, section 13.4).
 func blocked(tx store.Reader, d *model.Deployment, name string, parameters model.Document, force bool) error {
-	recursive, _ := parameters["recursive"].(bool)
-	if force || recursive || !slices.Contains([]string{"stop", model.WorkflowUninstall, model.WorkflowUpdate, "heal"}, name) {
+	if force || !dependency.TakesDown(name) {
 		return nil
 	}
-	children, err := change.Services(tx, d.Tenant, d.ID)
-	if err != nil || len(children) == 0 {
+	recursive, _ := parameters["recursive"].(bool)
+	blockers, err := dependency.Find(tx, d, dependency.Question{Workflow: name, IsRecursive: recursive})
+	if err != nil {
 		return err
 	}
-	lines := make([]string, 0, 3)
-	for k, c := range children[:min(len(children), 3)] {
-		lines = append(lines, fmt.Sprintf("[%d] Deployment `%s` is a service of the current deployment", k+1, c.ID))
+	if text := blockers.Text(); text != "" {
+		return fault.New(fault.DependentExists, "Can't execute workflow `%s` on deployment %s - existing installations depend on it:\n%s",
+			name, d.ID, text)
 	}
-	return fault.New(fault.DependentExists, "Can't execute workflow `%s` on deployment %s - existing installations depend on it:\n%s",
-		name, d.ID, strings.Join(lines, "\n"))
+	return nil
 }
 
 // environmentReady refuses to start anything before the deployment's environment was made.

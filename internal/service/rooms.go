@@ -23,6 +23,9 @@ func (s *Service) NewResource(a *Actor, v model.Visibility) (model.Resource, err
 	return s.resource(a, v), nil
 }
 
+// NewID returns a fresh UUID.
+func NewID() string { return newUUID() }
+
 // Sees reports whether the actor may see a resource that the store found for its tenant.
 func (a *Actor) Sees(r model.Resource) bool { return a.visible(r) }
 

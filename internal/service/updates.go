@@ -45,7 +45,9 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not update deployments")
 	}
 	var u *model.DeploymentUpdate
+	var refused error
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		refused = nil
 		d, err := visibleDeployment(tx, a, id)
 		if err != nil {
 			return err
@@ -56,9 +58,6 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		if err := environmentReady(tx, d); err != nil {
 			return err
 		}
-		if err := blocked(tx, d, model.WorkflowUpdate, nil, n.Force); err != nil {
-			return err
-		}
 		if n.Workflow != "" {
 			if _, ok := d.Workflows[n.Workflow]; !ok {
 				return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", n.Workflow, d.ID)
@@ -66,6 +65,13 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		}
 		if u, err = s.newUpdate(tx, a, d, n); err != nil {
 			return err
+		}
+		if refused = blocked(tx, d, model.WorkflowUpdate, nil, n.Force || n.Preview); fault.Is(refused, fault.DependentExists) {
+			u.State = model.UpdateFailed
+			return tx.InsertDeploymentUpdate(u)
+		}
+		if refused != nil {
+			return refused
 		}
 		x := s.newExecution(a, model.WorkflowUpdate, updateParameters(u, n))
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
@@ -78,6 +84,9 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	})
 	if err != nil {
 		return nil, err
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	s.wake(u.Execution)
 	if !n.Preview {

@@ -17,6 +17,7 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/relations"
 )
 
 // Info is what the manager says of itself.
@@ -38,11 +39,14 @@ type API struct {
 
 	people  *people.Service
 	catalog *catalog.Service
+
+	relations *relations.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
-	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service)}
+	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
+		relations: relations.New(door.Service)}
 }
 
 type route struct {
@@ -173,6 +177,12 @@ func (a *API) coreRoutes() []route {
 		{method: "DELETE", path: "/blueprints/{id}", handler: a.deleteBlueprint},
 		{method: "GET", path: "/blueprints/{id}/archive", handler: a.blueprintArchive},
 		{method: "PATCH", path: "/blueprints/{id}/set-visibility", handler: a.setBlueprintVisibility},
+
+		{method: "GET", path: "/deployments/inter-deployment-dependencies", handler: a.listDependencies},
+		{method: "PUT", path: "/deployments/inter-deployment-dependencies", handler: a.createDependency},
+		{method: "POST", path: "/deployments/inter-deployment-dependencies", handler: a.restoreDependencies},
+		{method: "DELETE", path: "/deployments/inter-deployment-dependencies", handler: a.deleteDependency},
+		{method: "PUT", path: "/deployments/{id}/inter-deployment-dependencies", handler: a.replaceDependencies},
 
 		{method: "GET", path: "/deployments", handler: a.listDeployments},
 		{method: "GET", path: "/deployments/{id}", handler: a.getDeployment},
