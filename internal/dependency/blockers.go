@@ -48,6 +48,8 @@ type Question struct {
 	Workflow string
 	// IsRecursive says that children go with their parent.
 	IsRecursive bool
+	// By is the deployment whose own execution asks: it knows what it does to what it depends on.
+	By model.DeploymentID
 }
 
 // takingDown are the workflows whose running makes a dependent no obstacle.
@@ -110,7 +112,7 @@ func (q Question) blocks(tx store.Reader, o *model.Dependency, group []model.Dep
 		// The other manager waits for its component's deployment by itself.
 		return o.Type() != model.CreatorComponent, nil
 	}
-	if slices.Contains(group, o.Source) {
+	if slices.Contains(group, o.Source) || o.Source == q.By {
 		return false, nil
 	}
 	source, err := tx.Deployment(o.Tenant, o.Source)

@@ -11,16 +11,21 @@ import (
 	"github.com/reifyhq/reify/internal/operation"
 )
 
-// managerFor gives each task the manager as seen with the token of its execution.
-func managerFor(handler http.Handler) (func(*operation.Message) agent.Manager, error) {
+// inside lets the executor beside the manager reach it.
+type inside struct{ c *client.Client }
+
+func insideOf(handler http.Handler) (inside, error) {
 	c, err := client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
-	if err != nil {
-		return nil, err
-	}
-	return func(m *operation.Message) agent.Manager {
-		return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
-	}, nil
+	return inside{c}, err
 }
+
+// client returns the manager's API as seen with the token of a task's execution.
+func (i inside) client(m *operation.Message) *client.Client {
+	return i.c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken)
+}
+
+// manager is client in the form that agents want.
+func (i inside) manager(m *operation.Message) agent.Manager { return remote.New(i.client(m)) }
 
 // inProcess carries requests of the executor beside the manager straight to the handler: the same routes, credentials
 // and checks as over the network, without a socket.

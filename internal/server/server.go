@@ -24,6 +24,7 @@ import (
 	"github.com/reifyhq/reify/internal/blob/fs"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
 	"github.com/reifyhq/reify/internal/clock"
+	"github.com/reifyhq/reify/internal/component"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/model"
@@ -122,13 +123,13 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	reach, err := managerFor(handler)
+	reach, err := insideOf(handler)
 	if err != nil {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach.manager, Functions: component.Functions(reach.client, m.clock),
 	})
 	return nil
 }

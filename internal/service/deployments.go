@@ -337,7 +337,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.Deplo
 		if err := foreign(a, d.Resource, string(id)); err != nil {
 			return err
 		}
-		if err := deletable(tx, d, how); err != nil {
+		if err := deletable(tx, a, d, how); err != nil {
 			return err
 		}
 		x = s.systemExecution(a, model.WorkflowDeleteEnvironment, model.Document{
@@ -357,7 +357,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.Deplo
 	return nil
 }
 
-func deletable(tx store.Reader, d *model.Deployment, how Deletion) error {
+func deletable(tx store.Reader, a *Actor, d *model.Deployment, how Deletion) error {
 	running, err := unfinished(tx, d)
 	if err != nil {
 		return err
@@ -373,7 +373,7 @@ func deletable(tx store.Reader, d *model.Deployment, how Deletion) error {
 	if how.Force {
 		return nil
 	}
-	blockers, err := dependency.Find(tx, d, dependency.Question{IsRecursive: how.Recursive})
+	blockers, err := dependency.Find(tx, d, dependency.Question{IsRecursive: how.Recursive, By: a.deployment()})
 	if err != nil {
 		return err
 	}

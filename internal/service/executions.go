@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -66,7 +67,9 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not start executions")
 	}
 	var x *model.Execution
+	var cascade []model.ExecutionID
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		cascade = nil
 		d, err := visibleDeployment(tx, a, r.Deployment)
 		if err != nil {
 			return err
@@ -82,7 +85,7 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		if err != nil {
 			return err
 		}
-		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
+		if err := blocked(tx, a, d, r.Workflow, parameters, r.Force); err != nil {
 			return err
 		}
 		status, err := startStatus(tx, d, r)
@@ -102,23 +105,63 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
 		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
 		x.Status = status
-		return tx.InsertExecution(x)
+		if err := tx.InsertExecution(x); err != nil || !w.IsCascading || status == model.ExecutionQueued {
+			return err
+		}
+		cascade, err = s.cascade(tx, a, d, r)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.wake(x.ID)
+	for _, id := range append(cascade, x.ID) {
+		s.wake(id)
+	}
 	return x, nil
+}
+
+// maxCascade bounds how many executions one start may start (workflows, section 8.4).
+const maxCascade = 1000
+
+// cascade starts a cascading workflow on the components of a deployment too, on theirs, and so on; those that do not have
+// it are passed over.
+func (s *Service) cascade(tx store.Tx, a *Actor, d *model.Deployment, r Start) (started []model.ExecutionID, err error) {
+	ids, err := dependency.Components(tx, d.Tenant, d.ID)
+	for _, id := range ids[:min(len(ids), maxCascade-1)] {
+		c, err := tx.Deployment(d.Tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		w, ok := c.Workflows[r.Workflow]
+		if !ok {
+			continue
+		}
+		parameters, err := workflow.MergeParameters(r.Workflow, w, r.Parameters, true)
+		if err != nil {
+			return nil, err
+		}
+		x := s.newExecution(a, r.Workflow, parameters)
+		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = c.Tenant, c.ID, c.Blueprint, c.Visibility
+		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = true, r.Force, r.DryRun, r.WaitAfterFail
+		if x.Status, err = startStatus(tx, c, Start{Force: r.Force, Queue: true}); err != nil {
+			return nil, err
+		}
+		if err := tx.InsertExecution(x); err != nil {
+			return nil, err
+		}
+		started = append(started, x.ID)
+	}
+	return started, err
 }
 
 // blocked refuses a workflow that would take the ground from under other deployments, unless the user insists
 // (workflows, section 13.4).
-func blocked(tx store.Reader, d *model.Deployment, name string, parameters model.Document, force bool) error {
+func blocked(tx store.Reader, a *Actor, d *model.Deployment, name string, parameters model.Document, force bool) error {
 	if force || !dependency.TakesDown(name) {
 		return nil
 	}
 	recursive, _ := parameters["recursive"].(bool)
-	blockers, err := dependency.Find(tx, d, dependency.Question{Workflow: name, IsRecursive: recursive})
+	blockers, err := dependency.Find(tx, d, dependency.Question{Workflow: name, IsRecursive: recursive, By: a.deployment()})
 	if err != nil {
 		return err
 	}
@@ -127,6 +170,14 @@ func blocked(tx store.Reader, d *model.Deployment, name string, parameters model
 			name, d.ID, text)
 	}
 	return nil
+}
+
+// deployment is the deployment whose execution asks, empty when a user does.
+func (a *Actor) deployment() model.DeploymentID {
+	if a.Execution == nil {
+		return ""
+	}
+	return a.Execution.Deployment
 }
 
 // environmentReady refuses to start anything before the deployment's environment was made.
@@ -278,15 +329,28 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 		return nil, err
 	}
 	var x *model.Execution
+	var nested []*model.Execution
 	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if x, err = visibleExecution(tx, a, id); err != nil {
 			return err
 		}
+		nested, err = nil, nil
 		switch action {
 		case ActionCancel, ActionForceCancel, ActionKill:
-			return s.cancel(tx, x, action)
+			if err := s.cancel(tx, x, action); err != nil {
+				return err
+			}
+			nested, err = s.actOnComponents(tx, x, func(c *model.Execution) bool { return !c.Status.Ended() },
+				func(c *model.Execution) error { return s.cancel(tx, c, action) })
+			return err
 		case ActionResume, ActionForceResume:
-			return s.resume(tx, x, action)
+			if err := s.resume(tx, x, action); err != nil {
+				return err
+			}
+			nested, err = s.actOnComponents(tx, x, func(c *model.Execution) bool {
+				return c.Workflow != model.WorkflowInstall && (c.Status == model.ExecutionFailed || c.Status == model.ExecutionCancelled)
+			}, func(c *model.Execution) error { return s.resume(tx, c, action) })
+			return err
 		}
 		return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
 			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
@@ -294,13 +358,52 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 	if err != nil {
 		return nil, err
 	}
-	if x.Status == model.ExecutionKillCancelling {
-		if err := s.kill(x); err != nil {
+	for _, one := range append([]*model.Execution{x}, nested...) {
+		if one.Status == model.ExecutionKillCancelling {
+			if err := s.kill(one); err != nil {
+				return nil, err
+			}
+		}
+		s.wake(one.ID)
+	}
+	return x, nil
+}
+
+// actOnComponents acts on the latest execution of every component of the execution's deployment that wants it; one that
+// refuses is left alone: it is about to end, or was changed by its own user (rest-model, section 3.3).
+func (s *Service) actOnComponents(tx store.Tx, x *model.Execution, wants func(*model.Execution) bool, do func(*model.Execution) error) (
+	acted []*model.Execution, err error,
+) {
+	if x.Deployment == "" {
+		return nil, nil
+	}
+	ids, err := dependency.Components(tx, x.Tenant, x.Deployment)
+	for _, id := range ids {
+		d, err := tx.Deployment(x.Tenant, id)
+		if err != nil {
 			return nil, err
 		}
+		c, err := tx.Execution(d.LatestExecution)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !wants(c) {
+			continue
+		}
+		err = do(c)
+		var refused *fault.Error
+		if errors.As(err, &refused) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		acted = append(acted, c)
 	}
-	s.wake(x.ID)
-	return x, nil
+	return acted, err
 }
 
 // kill tells every executor to end the operations of the execution.

@@ -66,7 +66,7 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		if u, err = s.newUpdate(tx, a, d, n); err != nil {
 			return err
 		}
-		if refused = blocked(tx, d, model.WorkflowUpdate, nil, n.Force || n.Preview); fault.Is(refused, fault.DependentExists) {
+		if refused = blocked(tx, a, d, model.WorkflowUpdate, nil, n.Force || n.Preview); fault.Is(refused, fault.DependentExists) {
 			u.State = model.UpdateFailed
 			return tx.InsertDeploymentUpdate(u)
 		}
