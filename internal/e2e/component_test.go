@@ -73,7 +73,7 @@ func TestComponent(t *testing.T) {
 	if got := m.ids("/deployments?_environments_only=true&_include=id"); len(got) != 1 || got[0] != "o" {
 		t.Errorf("deployments that are no components: %v", got)
 	}
-	logs := m.wants(200, "GET", "/events?deployment_id=o&type=cloudify_log&message=%25saying hello%25", nil)["items"].([]any)
+	logs := m.wants(200, "GET", "/events?deployment_id=o&type=cloudify_log&message=%25saying+hello%25", nil)["items"].([]any)
 	if len(logs) == 0 {
 		t.Error("the log of the component is not in the outer log")
 	}

@@ -27,6 +27,8 @@ type Start struct {
 	Queue                 bool
 	// WaitAfterFail is in seconds; 0 means the manager's setting.
 	WaitAfterFail int
+	// Check refuses the start in the transaction that would do it; nil allows it.
+	Check func(store.Reader) error
 }
 
 // newExecution starts the row of an execution, with its first token.
@@ -76,6 +78,11 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		}
 		if err := environmentReady(tx, d); err != nil {
 			return err
+		}
+		if r.Check != nil {
+			if err := r.Check(tx); err != nil {
+				return err
+			}
 		}
 		w, ok := d.Workflows[r.Workflow]
 		if !ok {

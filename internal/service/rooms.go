@@ -5,6 +5,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/store"
 )
 
 // What follows is for the rooms below this one, which hold the use cases of nouns that nothing here depends on.
@@ -25,6 +26,24 @@ func (s *Service) NewResource(a *Actor, v model.Visibility) (model.Resource, err
 
 // NewID returns a fresh UUID.
 func NewID() string { return newUUID() }
+
+// VisibleDeployment returns a deployment that the actor sees, with its environment made.
+func VisibleDeployment(tx store.Reader, a *Actor, id model.DeploymentID) (*model.Deployment, error) {
+	d, err := visibleDeployment(tx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	return d, environmentReady(tx, d)
+}
+
+// DraftUpdate returns the deployment update that a request would start, and the parameters of its execution.
+func (s *Service) DraftUpdate(tx store.Reader, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, model.Document, error) {
+	u, err := s.newUpdate(tx, a, d, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	return u, updateParameters(u, n), nil
+}
 
 // Sees reports whether the actor may see a resource that the store found for its tenant.
 func (a *Actor) Sees(r model.Resource) bool { return a.visible(r) }

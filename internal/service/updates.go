@@ -22,6 +22,8 @@ type NewUpdate struct {
 	ReinstallList []any
 	Preview       bool
 	Force         bool
+	// Check refuses the update in the transaction that would start it; nil allows it.
+	Check func(store.Reader) error
 	// Flags are the further booleans of the request by name; those that are not named are at their defaults.
 	Flags map[string]bool
 }
@@ -63,6 +65,11 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 				return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", n.Workflow, d.ID)
 			}
 		}
+		if n.Check != nil {
+			if err := n.Check(tx); err != nil {
+				return err
+			}
+		}
 		if u, err = s.newUpdate(tx, a, d, n); err != nil {
 			return err
 		}
@@ -102,7 +109,7 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	return s.DeploymentUpdate(ctx, a, u.ID)
 }
 
-func (s *Service) newUpdate(tx store.Tx, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, error) {
+func (s *Service) newUpdate(tx store.Reader, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, error) {
 	next := d.Blueprint
 	if n.Blueprint != "" {
 		next = n.Blueprint
