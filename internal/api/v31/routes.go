@@ -17,6 +17,7 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/planning"
 	"github.com/reifyhq/reify/internal/service/relations"
 )
 
@@ -41,12 +42,13 @@ type API struct {
 	catalog *catalog.Service
 
 	relations *relations.Service
+	planning  *planning.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
 	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
-		relations: relations.New(door.Service)}
+		relations: relations.New(door.Service), planning: planning.New(door.Service)}
 }
 
 type route struct {
@@ -191,6 +193,8 @@ func (a *API) coreRoutes() []route {
 		{method: "DELETE", path: "/deployments/{id}", handler: a.deleteDeployment},
 		{method: "PATCH", path: "/deployments/{id}/set-visibility", handler: a.setDeploymentVisibility},
 		{method: "POST", path: "/deployments/{id}/set-site", handler: a.setSite},
+		{method: "POST", path: "/deployments/{id}/plan", handler: a.planDeployment},
+		{method: "POST", path: "/deployments/{id}/apply", handler: a.applyPlan},
 		{method: "GET", path: "/workflows", handler: a.listWorkflows},
 		{method: "GET", path: "/deployments/{id}/outputs", handler: a.deploymentOutputs},
 		{method: "GET", path: "/deployments/{id}/capabilities", handler: a.deploymentCapabilities},
