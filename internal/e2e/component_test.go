@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
@@ -154,7 +153,10 @@ func TestComponentSurvivesKill(t *testing.T) {
 		status, _ := m.request("admin", m.password(), "GET", "/deployments/part", nil)
 		return status == 200
 	})
-	time.Sleep(200 * time.Millisecond)
+	m.await("the script of the inner install", func() bool {
+		items := m.wants(200, "GET", "/events?deployment_id=part&type=cloudify_log", nil)["items"].([]any)
+		return len(items) > 0
+	})
 	m.kill()
 	m.start()
 	m.await("the install to end", func() bool {

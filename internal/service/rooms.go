@@ -91,3 +91,21 @@ func MemberOf(u *model.User) []model.TenantName {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// The list vocabulary of the store is part of the use cases' interface; transports know it by these names.
+type (
+	// Query is a list request.
+	Query = store.Query
+	// Condition is a condition on a field of a Query.
+	Condition = store.Condition
+	// Search is a substring condition of a Query.
+	Search = store.Search
+	// Order is a sort key of a Query.
+	Order = store.Order
+	// EventQuery selects events and logs.
+	EventQuery = store.EventQuery
+	// TimeRange bounds a time field of an EventQuery.
+	TimeRange = store.TimeRange
+	// Page is a part of a list.
+	Page[T any] = store.Page[T]
+)
