@@ -189,3 +189,43 @@ func TestFamily(t *testing.T) {
 		t.Errorf("the service after a recursive uninstall is %v", got)
 	}
 }
+
+// TestUpdatesOfTaker checks what an update does to dependencies, how it counts its operations, and that updates can be
+// restored.
+func TestUpdatesOfTaker(t *testing.T) {
+	t.Parallel()
+	m := newManager(t)
+	m.deploy(giver, "giver")
+	m.deploy(giver, "other")
+	m.deploy(fmt.Sprintf(taker, "giver"), "taker")
+	text := fmt.Sprintf(taker, "other") + "  b: {type: cloudify.nodes.Root}\n"
+	m.ok("blueprints", "upload", blueprint(t, map[string]string{"blueprint.yaml": text}), "-b", "next")
+	preview := m.wants(200, "POST", "/deployment-updates/giver/update/initiate", map[string]any{"blueprint_id": "other", "preview": true})
+	if got := fmt.Sprint(preview["state"], preview["recursive_dependencies"]); got != "preview[map[dependency_type:deployment dependent_node:web deployment:taker tenant:default_tenant]]" &&
+		!strings.Contains(got, "deployment:taker") {
+		t.Errorf("the preview of an update of what is used: %s", got)
+	}
+	m.ok("deployments", "update", "taker", "-b", "next")
+	list := m.wants(200, "GET", "/deployments/inter-deployment-dependencies?source_deployment_id=taker", nil)["items"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["target_deployment_id"] != "other" {
+		t.Errorf("dependencies after the update: %v", list)
+	}
+	if got := m.labels("giver", "csys-consumer-id"); got != nil {
+		t.Errorf("the old target still has the consumers %v", got)
+	}
+	m.deploy(giver, "lone")
+	m.ok("blueprints", "upload", blueprint(t, map[string]string{"blueprint.yaml": strings.Replace(giver, "capabilities:", "  b: {type: cloudify.nodes.Root}\ncapabilities:", 1)}), "-b", "two")
+	m.ok("deployments", "update", "lone", "-b", "two")
+	u := m.wants(200, "GET", "/deployment-updates?deployment_id=lone", nil)["items"].([]any)[0].(map[string]any)
+	x := m.wants(200, "GET", "/executions/"+u["execution_id"].(string), nil)
+	if x["total_operations"] != 3.0 || x["finished_operations"] != 3.0 {
+		t.Errorf("the update counts %v of %v operations, want those of the one new node", x["finished_operations"], x["total_operations"])
+	}
+	m.wants(403, "PUT", "/deployment-updates/taker-kept", map[string]any{"deployment_id": "taker"})
+	kept := m.wants(200, "PUT", "/deployment-updates/taker-kept", map[string]any{"deployment_id": "taker", "execution_id": x["id"], "state": "successful",
+		"steps": []any{map[string]any{"action": "add", "entity_type": "node", "entity_id": []any{"nodes", "n"}, "topology_order": 0}}})
+	if kept["state"] != "successful" || len(kept["steps"].([]any)) != 1 {
+		t.Errorf("a restored update: %v", kept)
+	}
+	m.wants(409, "PUT", "/deployment-updates/taker-kept", map[string]any{"deployment_id": "taker", "execution_id": x["id"]})
+}

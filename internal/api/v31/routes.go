@@ -205,7 +205,9 @@ func (a *API) coreRoutes() []route {
 		{method: "POST", path: "/deployment-modifications/{id}/{action}", handler: a.endModification},
 
 		{method: "GET", path: "/deployment-updates", handler: a.listUpdates},
+		{method: "POST", path: "/deployment-updates", handler: a.restoreUpdates},
 		{method: "GET", path: "/deployment-updates/{id}", handler: a.getUpdate},
+		{method: "PUT", path: "/deployment-updates/{id}", handler: a.putUpdate},
 		{method: "PATCH", path: "/deployment-updates/{id}", handler: a.patchUpdate},
 		{method: "POST", path: "/deployment-updates/{id}/update/{action}", handler: a.runUpdate},
 

@@ -166,6 +166,20 @@ func (s *Service) TargetsOf(ctx context.Context, a *service.Actor, id model.Depl
 	return out, err
 }
 
+// Affected tells who depends on a deployment, directly or not, whatever they are doing.
+func (s *Service) Affected(ctx context.Context, a *service.Actor, id model.DeploymentID) (out []dependency.Summary, err error) {
+	err = s.Store.View(ctx, func(tx store.Reader) error {
+		d, err := service.VisibleDeployment(tx, a, id)
+		if err != nil {
+			return err
+		}
+		b, err := dependency.Find(tx, d, dependency.Question{IsRecursive: true})
+		out = append([]dependency.Summary{}, b.Dependents...)
+		return err
+	})
+	return out, err
+}
+
 // ComponentDeployments returns the deployments of the actor's tenant that are components of others.
 func (s *Service) ComponentDeployments(ctx context.Context, a *service.Actor) (out []model.DeploymentID, err error) {
 	q := service.Query{Scope: store.Scope{Tenants: []model.TenantName{a.Tenant}, Admin: true}, Limit: -1,
