@@ -98,7 +98,9 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 			if !errors.As(err, &refused) {
 				return err
 			}
-			end.Failure = dependencyFailure(x.Deployment, refused)
+			if end.Failure == nil && !end.Cancelled {
+				end.Failure = dependencyFailure(x.Deployment, refused)
+			}
 		}
 		event := r.conclude(x, end, now)
 		if err := tx.InsertEvents([]*model.Event{event}); err != nil {
