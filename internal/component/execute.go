@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reifyhq/reify/internal/client"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 )
@@ -34,6 +35,9 @@ func (r *run) executeStart() error {
 	}
 	limit, interval := seconds(kwargs["timeout"], deploymentLimit), seconds(kwargs["interval"], pollInterval)
 	x, err := r.start(id, name, object(object(r.setting("resource_config"))["executions_start_args"]))
+	if client.HasCode(err, fault.UnavailableWorkflow) {
+		return r.isDone(id, name, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -41,6 +45,24 @@ func (r *run) executeStart() error {
 		return err
 	}
 	return r.populate(id)
+}
+
+// isDone passes over a workflow that is not available because the deployment is already what it would make of it: an
+// earlier attempt may have died before it knew, and what was never installed needs no uninstall.
+func (r *run) isDone(id model.DeploymentID, name string, refused error) error {
+	d, err := r.there.GetDeployment(r.ctx, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case name == model.WorkflowInstall && d.InstallationStatus == model.InstallationActive:
+		r.logf("info", "Deployment %q is installed already", id)
+		return r.populate(id)
+	case name == model.WorkflowUninstall && d.InstallationStatus != model.InstallationActive:
+		r.logf("info", "Deployment %q is not installed", id)
+		return nil
+	}
+	return refused
 }
 
 // start starts a workflow, or takes up the execution that an earlier run of this very attempt started. A deployment that

@@ -23,6 +23,11 @@ node_templates:
     relationships: [{type: cloudify.relationships.depends_on, target: part}]
 outputs:
   said: {value: {get_attribute: [part, capabilities, said]}}
+workflows:
+  ping:
+    mapping: default_workflows.cloudify.plugins.workflows.execute_operation
+    is_cascading: true
+    parameters: {operation: {default: cloudify.interfaces.lifecycle.pull}}
 `
 
 const part = `tosca_definitions_version: cloudify_dsl_1_5
@@ -36,6 +41,11 @@ node_templates:
         create: {implementation: s.sh, executor: central_deployment_agent, inputs: {TEXT: {get_input: text}}}
 capabilities:
   said: {value: {get_attribute: [a, said]}}
+workflows:
+  ping:
+    mapping: default_workflows.cloudify.plugins.workflows.execute_operation
+    is_cascading: true
+    parameters: {operation: {default: cloudify.interfaces.lifecycle.pull}}
 `
 
 const say = `#!/bin/bash
@@ -76,6 +86,11 @@ func TestComponent(t *testing.T) {
 	if len(logs) == 0 {
 		t.Error("the log of the component is not in the outer log")
 	}
+	m.ok("executions", "start", "ping", "-d", "o")
+	m.await("the cascading workflow to run on the component", func() bool {
+		items := m.wants(200, "GET", "/executions?deployment_id=part&workflow_id=ping", nil)["items"].([]any)
+		return len(items) == 1 && items[0].(map[string]any)["status"] == "terminated"
+	})
 	m.ok("executions", "start", "heal", "-d", "o", "-p", "force_reinstall=true")
 	if got := m.wants(200, "GET", "/deployments/part", nil)["installation_status"]; got != "active" {
 		t.Errorf("the component after a reinstall is %v", got)
@@ -96,6 +111,9 @@ func TestComponentFails(t *testing.T) {
 	if code, out := m.reify("executions", "start", "install", "-d", "o"); code == 0 || !strings.Contains(out, "Error in execute_start") || !strings.Contains(out, "no luck") {
 		t.Errorf("a component that fails: code %d\n%s", code, out)
 	}
+	// What was never installed is taken down all the same.
+	m.ok("executions", "start", "uninstall", "-d", "o")
+	m.wants(404, "GET", "/deployments/part", nil)
 	m.wants(204, "DELETE", "/deployments/o?force=true", nil)
 	m.await("the deployment to go", func() bool {
 		status, _ := m.request("admin", m.password(), "GET", "/deployments/o", nil)
