@@ -188,6 +188,13 @@ func TestFamily(t *testing.T) {
 	if got := m.wants(200, "GET", "/deployments/mid", nil)["installation_status"]; got != "inactive" {
 		t.Errorf("the service after a recursive uninstall is %v", got)
 	}
+	m.wants(400, "DELETE", "/deployments/env", nil)
+	m.wants(204, "DELETE", "/deployments/env?recursive=true", nil)
+	m.await("the environment and what is in it to go", func() bool {
+		status, _ := m.request("admin", m.password(), "GET", "/deployments/env", nil)
+		inside, _ := m.request("admin", m.password(), "GET", "/deployments/mid", nil)
+		return status == 404 && inside == 404
+	})
 }
 
 // TestUpdatesOfTaker checks what an update does to dependencies, how it counts its operations, and that updates can be

@@ -135,9 +135,81 @@ func (s *Service) fill(d *model.Deployment, p *change.Plan) {
 	d.Labels = append(d.Labels, p.NewLabels(d, d.UpdatedAt)...)
 }
 
-// deleteEnvironment removes the files of a deployment; its row goes when the execution ends (workflows, section 12.3).
+// deleteEnvironment removes the files of a deployment, with recursive the deployments inside it first; its row goes when
+// the execution ends (workflows, section 12.3).
 func (s *Service) deleteEnvironment(ctx context.Context, job engine.Job) error {
+	if recursive, _ := job.Execution.Parameters["recursive"].(bool); recursive {
+		if err := s.deleteChildren(ctx, job); err != nil {
+			return err
+		}
+	}
 	return s.removeFiles(ctx, workdirPrefix(job.Execution.Tenant, job.Execution.Deployment))
+}
+
+// deleteChildren deletes the deployments inside an environment, which delete those inside themselves, and waits until they
+// are gone. One that cannot be deleted fails it. Run again after a crash it waits for what it started.
+func (s *Service) deleteChildren(ctx context.Context, job engine.Job) error {
+	started := map[model.DeploymentID]model.ExecutionID{}
+	for {
+		var children []*model.Deployment
+		var fresh []model.ExecutionID
+		err := job.Update(ctx, func(tx store.Tx) (err error) {
+			fresh = nil
+			if children, err = tx.Children(job.Execution.Tenant, job.Execution.Deployment); err != nil {
+				return err
+			}
+			for _, c := range children {
+				id, err := s.deleteChild(tx, job.Execution, c, started[c.ID])
+				if err != nil {
+					return err
+				}
+				if started[c.ID] != id {
+					started[c.ID], fresh = id, append(fresh, id)
+				}
+			}
+			return nil
+		})
+		if err != nil || len(children) == 0 {
+			return err
+		}
+		for _, id := range fresh {
+			s.wake(id)
+		}
+		timer := s.Clock.NewTimer(10 * awaitInterval)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C():
+		}
+	}
+}
+
+// deleteChild starts the deletion of a deployment inside an environment unless one is under way, and returns its execution.
+func (s *Service) deleteChild(tx store.Tx, parent *model.Execution, c *model.Deployment, known model.ExecutionID) (model.ExecutionID, error) {
+	running, err := unfinished(tx, c)
+	if err != nil {
+		return "", err
+	}
+	for _, x := range running {
+		if x.Workflow == model.WorkflowDeleteEnvironment {
+			return x.ID, nil
+		}
+	}
+	if known != "" {
+		return "", fault.New(fault.DependentExists, "Deployment %s, which is inside of %s, was not deleted", c.ID, parent.Deployment)
+	}
+	force, _ := parent.Parameters["force"].(bool)
+	if err := deletable(tx, &Actor{Execution: parent}, c, Deletion{Force: force, Recursive: true}); err != nil {
+		return "", err
+	}
+	x := &model.Execution{
+		Resource: model.Resource{Tenant: c.Tenant, CreatedBy: parent.CreatedBy, CreatedAt: s.Clock.Now(), Visibility: c.Visibility},
+		ID:       model.ExecutionID(newUUID()), Workflow: model.WorkflowDeleteEnvironment, Status: model.ExecutionPending,
+		Parameters: parent.Parameters, AllowCustomParameters: true, Deployment: c.ID, Blueprint: c.Blueprint,
+	}
+	s.renewToken(x)
+	return x.ID, tx.InsertExecution(x)
 }
 
 func workdirPrefix(t model.TenantName, id model.DeploymentID) string {
