@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -64,6 +65,8 @@ type Options struct {
 	Python string
 	// Env is the environment of operations before the agent's own additions; the agent's own when nil.
 	Env []string
+	// Functions are further functions by the names of their tasks. Nil has none.
+	Functions map[string]Function
 	// Find returns more functions, such as those of installed plugins; it is asked after the built-in ones. Nil has none.
 	Find func(*operation.Message) (Function, bool)
 	// Log receives what happens to the agent itself; nil discards it.
@@ -77,6 +80,8 @@ type Agent struct {
 	functions map[string]Function
 	journal   *journal
 	running   registry
+	// waiting are the attempts that run beyond the slots.
+	waiting sync.WaitGroup
 }
 
 // New returns an agent that has not started anything yet.
@@ -99,7 +104,9 @@ func New(o Options) *Agent {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Agent{o: o, log: o.Log, functions: builtin(), running: registry{attempts: map[string]*attempt{}}}
+	functions := builtin()
+	maps.Copy(functions, o.Functions)
+	return &Agent{o: o, log: o.Log, functions: functions, running: registry{attempts: map[string]*attempt{}}}
 }
 
 // errKilled is why the context of a killed attempt ends.
@@ -133,6 +140,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	}
 	parts.Wait()
+	a.waiting.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("agent %s: %w", a.o.Name, err)
 	}
@@ -140,7 +148,9 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 func (a *Agent) receive(ctx context.Context) error {
-	return a.o.Bus.Receive(ctx, a.o.Queue.TaskQueue(), bus.ReceiveOptions{Slots: a.o.Slots}, a.handle)
+	return a.o.Bus.Receive(ctx, a.o.Queue.TaskQueue(), bus.ReceiveOptions{Slots: a.o.Slots}, func(inner context.Context, m bus.Message) error {
+		return a.handle(ctx, inner, m)
+	})
 }
 
 func (a *Agent) servePings(ctx context.Context) error {
@@ -202,7 +212,13 @@ func (r *registry) begin(t *attempt, now time.Time) bool {
 func (r *registry) stuck(slots int, since time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.attempts) >= slots && !r.latest.After(since)
+	n := 0
+	for _, t := range r.attempts {
+		if !t.waits {
+			n++
+		}
+	}
+	return n >= slots && !r.latest.After(since)
 }
 
 func (r *registry) end(t *attempt) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/fault"
@@ -29,6 +30,8 @@ type attempt struct {
 	cancel    context.CancelCauseFunc
 	// resumed is set when a predecessor started the attempt and did not finish it.
 	resumed bool
+	// waits is set when the attempt holds no slot.
+	waits bool
 }
 
 // key says what the attempt is of, whatever its dispatch.
@@ -39,8 +42,9 @@ func (t *attempt) key() string {
 	return string(t.execution) + "/" + string(t.task)
 }
 
-// handle is one delivery of a task message, in the order of operations, section 2. A nil error acknowledges it.
-func (a *Agent) handle(ctx context.Context, m bus.Message) error {
+// handle is one delivery of a task message, in the order of operations, section 2. A nil error acknowledges it. life is
+// the life of the agent, ctx that of the delivery.
+func (a *Agent) handle(life, ctx context.Context, m bus.Message) error {
 	t := &attempt{id: m.ID, delivery: m.Deliveries}
 	message, err := operation.DecodeMessage(m.Data)
 	if err == nil {
@@ -54,14 +58,47 @@ func (a *Agent) handle(ctx context.Context, m bus.Message) error {
 	if err != nil {
 		return a.refuse(ctx, t, err)
 	}
+	t.waits = a.functions[message.Context.TaskName].Waits
+	if t.waits {
+		ctx = life
+	}
 	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	t.cancel = cancel
 	if !a.running.begin(t, a.o.Clock.Now()) {
+		cancel(nil)
 		return errRunning
 	}
+	if t.waits {
+		a.waiting.Go(func() { a.wait(ctx, inner, t) })
+		return nil
+	}
+	defer cancel(nil)
 	defer a.running.end(t)
 	return a.attempt(ctx, inner, t)
+}
+
+// reportAgain is how long a waiting attempt lets pass before it tries again to report.
+const reportAgain = time.Second
+
+// wait runs an attempt whose message is acknowledged already: the engine sends again what this agent forgot when it died,
+// and the journal knows what was done. As nobody else brings the attempt back, it insists on being reported.
+func (a *Agent) wait(ctx, inner context.Context, t *attempt) {
+	defer t.cancel(nil)
+	defer a.running.end(t)
+	for {
+		err := a.attempt(ctx, inner, t)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		a.log.Warn("an operation that waits could not go on; trying again", "attempt", t.id, "error", err)
+		timer := a.o.Clock.NewTimer(reportAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C():
+		}
+	}
 }
 
 // refuse answers a message that cannot be read; when it does not even say whose it is, nobody waits for an answer.

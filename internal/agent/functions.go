@@ -20,6 +20,9 @@ type Function struct {
 	Resumable bool
 	// Instant says that the function neither starts processes nor changes anything.
 	Instant bool
+	// Waits says that the function mostly waits for others and is resumable: it holds no slot, so that what it waits for
+	// finds one.
+	Waits bool
 }
 
 // Operation is a task as a function sees it.

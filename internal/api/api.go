@@ -102,6 +102,7 @@ var statuses = map[fault.Code]int{
 	fault.Conflict:                  http.StatusConflict,
 	fault.Storage:                   http.StatusConflict,
 	fault.NotFound:                  http.StatusNotFound,
+	fault.ParentNotFound:            http.StatusNotFound,
 	fault.ImportedBlueprintNotFound: http.StatusNotFound,
 	fault.Unauthorized:              http.StatusUnauthorized,
 	fault.Forbidden:                 http.StatusForbidden,

@@ -33,6 +33,7 @@ type Plan struct {
 	ResourceTags   json.RawMessage               `json:"resource_tags"`
 	Labels         map[string]PlanLabel          `json:"labels"`
 	Instances      []PlanInstance                `json:"node_instances"`
+	Functions      []PlanFunction                `json:"inter_deployment_functions"`
 	Settings       PlanSettings                  `json:"deployment_settings"`
 }
 
@@ -121,6 +122,7 @@ func Prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment, input
 	if err := model.DecodeJSON(data, &out); err != nil {
 		return nil, fmt.Errorf("read the plan of deployment %s: %w", d.ID, err)
 	}
+	out.placeFunctions()
 	return &out, nil
 }
 

@@ -125,7 +125,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVarP(&a.manager, "manager", "m", "", "profile to use instead of the current one")
 	group(root)
 	root.AddCommand(a.upCommand(), a.downCommand(), a.installCommand(), a.uninstallCommand(), a.blueprintsCommand(),
-		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
+		a.deploymentsCommand(), a.executionsCommand(), a.planCommand(), a.applyCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
 		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.agentsCommand(), a.profilesCommand(), a.statusCommand(),
 		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand(), a.secretsKeyCommand(), a.usersPermitCommand())
 	a.administration(root)

@@ -135,7 +135,7 @@ func (r *runner) env() change.Env {
 
 func (r *runner) patch(tx store.Tx, args workflow.PatchArgs) (outcome, error) {
 	for _, p := range args.Patches {
-		if err := r.patchInstance(tx, p); err != nil {
+		if err := r.patchInstance(tx, p, true); err != nil {
 			return outcome{}, err
 		}
 	}

@@ -58,6 +58,9 @@ type Options struct {
 	Evaluate Evaluator
 	// Secrets returns what a deployment's plan may ask for secrets; optional, nil allows none.
 	Secrets func(*model.Deployment) dsl.SecretGetter
+	// Targets evaluates the functions that say what a deployment depends on; the result writes what changed. Optional. A
+	// *fault.Error fails the execution that ended.
+	Targets func(context.Context, model.TenantName, model.DeploymentID) (func(store.Tx) error, error)
 	// Token returns the plain execution token of an execution.
 	Token func(e *model.Execution) string
 	// NewTaskID, NewGraphID return fresh ids.

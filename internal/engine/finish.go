@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/reifyhq/reify/internal/change"
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -62,8 +64,8 @@ func (r *runner) noteStarted(tx store.Tx, x *model.Execution, now time.Time) err
 	if err != nil {
 		return err
 	}
-	d.LatestExecution, d.Status = x.ID, model.DeploymentInProgress
-	return tx.UpdateDeployment(d)
+	d.LatestExecution = x.ID
+	return dependency.Settle(tx, d, x.Status)
 }
 
 func drySuffix(x *model.Execution) string {
@@ -83,12 +85,25 @@ func (r *runner) workflowEvent(x *model.Execution, now time.Time, t model.EventT
 // finish writes the end of the execution: event, status, deployment statuses, and the queued executions whose turn it is.
 func (r *runner) finish(ctx context.Context, end workflow.End) error {
 	var woken []model.ExecutionID
-	err := r.update(ctx, func(tx store.Tx) error {
+	retarget, end, err := r.targets(ctx, end)
+	if err != nil {
+		return err
+	}
+	err = r.update(ctx, func(tx store.Tx) error {
 		woken = nil
 		now := r.e.Clock.Now()
 		x, err := tx.Execution(r.id)
 		if err != nil || x.Status.Ended() {
 			return err
+		}
+		if err := retarget(tx); err != nil {
+			var refused *fault.Error
+			if !errors.As(err, &refused) {
+				return err
+			}
+			if end.Failure == nil && !end.Cancelled {
+				end.Failure = dependencyFailure(x.Deployment, refused)
+			}
 		}
 		event := r.conclude(x, end, now)
 		if err := tx.InsertEvents([]*model.Event{event}); err != nil {
@@ -100,7 +115,7 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 		if err := r.e.changed(tx, x, now); err != nil {
 			return err
 		}
-		if err := settleDeployment(tx, x); err != nil {
+		if err := settleDeployment(tx, dependency.Env{Now: now, NewID: r.e.NewID}, x); err != nil {
 			return err
 		}
 		if id, _ := x.Parameters["update_id"].(string); x.Workflow == model.WorkflowUpdate && x.Status != model.ExecutionTerminated {
@@ -120,6 +135,31 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 		r.e.notify(TopicWake, id)
 	}
 	return nil
+}
+
+// targets computes what the deployment depends on now that the execution changed it (workflows, section 8.9). When that
+// cannot be computed the execution fails.
+func (r *runner) targets(ctx context.Context, end workflow.End) (func(store.Tx) error, workflow.End, error) {
+	nothing := func(store.Tx) error { return nil }
+	if r.e.Targets == nil || r.exec.Deployment == "" || r.exec.Workflow == model.WorkflowDeleteEnvironment {
+		return nothing, end, nil
+	}
+	retarget, err := r.e.Targets(ctx, r.exec.Tenant, r.exec.Deployment)
+	var refused *fault.Error
+	switch {
+	case err == nil:
+		return retarget, end, nil
+	case errors.As(err, &refused):
+		if end.Failure == nil && !end.Cancelled {
+			end.Failure = dependencyFailure(r.exec.Deployment, refused)
+		}
+		return nothing, end, nil
+	}
+	return nil, end, fmt.Errorf("compute the dependencies of deployment %s: %w", r.exec.Deployment, err)
+}
+
+func dependencyFailure(d model.DeploymentID, err error) *workflow.Failure {
+	return &workflow.Failure{Message: fmt.Sprintf("Failed updating dependencies of deployment %s: %v", d, err)}
 }
 
 // notify is a hint that nobody depends on, so its failure only shows in the log.
@@ -151,7 +191,7 @@ func (r *runner) conclude(x *model.Execution, end workflow.End, now time.Time) *
 
 // settleDeployment recomputes the statuses of the execution's deployment, or removes the deployment when the execution
 // was the one to do so (rest-model, sections 3.2 and 3.3).
-func settleDeployment(tx store.Tx, x *model.Execution) error {
+func settleDeployment(tx store.Tx, env dependency.Env, x *model.Execution) error {
 	if x.Deployment == "" {
 		return nil
 	}
@@ -165,7 +205,7 @@ func settleDeployment(tx store.Tx, x *model.Execution) error {
 	if x.Workflow == model.WorkflowDeleteEnvironment {
 		force, _ := x.Parameters["force"].(bool)
 		if x.Status == model.ExecutionTerminated || x.Status == model.ExecutionFailed && force {
-			return tx.DeleteDeployment(x.Tenant, x.Deployment)
+			return dependency.Leave(tx, env, x.Tenant, x.Deployment)
 		}
 	}
 	states, err := tx.InstanceStates(x.Tenant, x.Deployment)
@@ -178,9 +218,5 @@ func settleDeployment(tx store.Tx, x *model.Execution) error {
 			d.InstallationStatus = model.InstallationInactive
 		}
 	}
-	d.Status = model.DeploymentGood
-	if d.InstallationStatus == model.InstallationInactive || x.Status == model.ExecutionFailed {
-		d.Status = model.DeploymentRequiresAttention
-	}
-	return tx.UpdateDeployment(d)
+	return dependency.Settle(tx, d, x.Status)
 }

@@ -108,13 +108,15 @@ func (r *runner) record(tx store.Tx, eff workflow.Effects) error {
 	if err := tx.PutTasks(eff.Tasks); err != nil {
 		return err
 	}
+	counted := map[model.InstanceID]bool{}
 	for _, s := range eff.States {
 		if err := r.setState(tx, s); err != nil {
 			return err
 		}
+		counted[s.Instance] = true
 	}
 	for _, p := range eff.Patches {
-		if err := r.patchInstance(tx, p); err != nil {
+		if err := r.patchInstance(tx, p, !counted[p.Instance]); err != nil {
 			return err
 		}
 	}
@@ -150,7 +152,9 @@ func (r *runner) setState(tx store.Tx, s model.SetState) error {
 	return tx.UpdateInstance(i)
 }
 
-func (r *runner) patchInstance(tx store.Tx, p workflow.InstancePatch) error {
+// patchInstance writes system properties of an instance. Together with a change of state that is one change of the
+// instance, so that its version grows once (recordings of the REST API, s08).
+func (r *runner) patchInstance(tx store.Tx, p workflow.InstancePatch, isCounted bool) error {
 	i, err := tx.Instance(r.exec.Tenant, p.Instance)
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -168,7 +172,9 @@ func (r *runner) patchInstance(tx store.Tx, p workflow.InstancePatch) error {
 		}
 		i.SystemProperties[k] = v
 	}
-	i.Version++
+	if isCounted {
+		i.Version++
+	}
 	return tx.UpdateInstance(i)
 }
 

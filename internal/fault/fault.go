@@ -18,6 +18,7 @@ const (
 	Conflict                   Code = "conflict_error"
 	NotFound                   Code = "not_found_error"
 	DependentExists            Code = "dependent_exists_error"
+	ParentNotFound             Code = "deployment_parent_not_found_error"
 	NonexistentWorkflow        Code = "nonexistent_workflow_error"
 	UnavailableWorkflow        Code = "unavailable_workflow_error"
 	Unauthorized               Code = "unauthorized_error"

@@ -11,19 +11,24 @@ import (
 	"github.com/reifyhq/reify/internal/operation"
 )
 
-// managerFor gives each task the manager as seen with the token of its execution.
-func managerFor(handler http.Handler) (func(*operation.Message) agent.Manager, error) {
+// inside lets the executor beside the manager reach it.
+type inside struct{ c *client.Client }
+
+func insideOf(handler http.Handler) (inside, error) {
 	c, err := client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
-	if err != nil {
-		return nil, err
-	}
-	return func(m *operation.Message) agent.Manager {
-		if m.Context.Type == operation.TypeHook {
-			return remote.New(c.AsUser(m.Context.Tenant.Name, m.Context.RestToken))
-		}
-		return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
-	}, nil
+	return inside{c}, err
 }
+
+// client returns the manager's API as seen with the token of a task's execution, or of a hook's own.
+func (i inside) client(m *operation.Message) *client.Client {
+	if m.Context.Type == operation.TypeHook {
+		return i.c.AsUser(m.Context.Tenant.Name, m.Context.RestToken)
+	}
+	return i.c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken)
+}
+
+// manager is client in the form that agents want.
+func (i inside) manager(m *operation.Message) agent.Manager { return remote.New(i.client(m)) }
 
 // inProcess carries requests of the executor beside the manager straight to the handler: the same routes, credentials
 // and checks as over the network, without a socket.

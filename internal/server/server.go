@@ -28,6 +28,7 @@ import (
 	"github.com/reifyhq/reify/internal/bus/natsbus"
 	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/clock"
+	"github.com/reifyhq/reify/internal/component"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/hook"
@@ -167,7 +168,8 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 			TaskRetries: m.Config.Workflow.TaskRetries, RetryInterval: m.Config.Workflow.TaskRetryInterval,
 			SubgraphRetries: m.Config.Workflow.SubgraphRetries, WaitAfterFail: m.Config.Workflow.WaitAfterFail,
 		},
-		System: system, Evaluate: m.service.Evaluator(), Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
+		System: system, Evaluate: m.service.Evaluator(), Targets: m.service.Targets,
+		Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
@@ -180,13 +182,13 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		Handler: m.front, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	reach, err := managerFor(handler)
+	reach, err := insideOf(handler)
 	if err != nil {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach.manager, Functions: component.Functions(reach.client, m.clock),
 	})
 	return nil
 }

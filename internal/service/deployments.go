@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -87,10 +88,16 @@ func (s *Service) insertDeployment(tx store.Tx, a *Actor, n NewDeployment, statu
 	})
 	x.Deployment, x.Blueprint, x.Group, x.Status = d.ID, n.Blueprint, n.Group, status
 	d.CreateExecution, d.LatestExecution = x.ID, x.ID
-	if err := replaceFailedCreation(tx, a.Tenant, d.ID); err != nil {
+	if err := replaceFailedCreation(tx, s.dependencyEnv(), a.Tenant, d.ID); err != nil {
+		return nil, err
+	}
+	if err := dependency.CheckParents(tx, d); err != nil {
 		return nil, err
 	}
 	if err := tx.InsertDeployment(d); err != nil {
+		return nil, err
+	}
+	if err := dependency.Adopt(tx, s.dependencyEnv(), d.Tenant, model.Parents(d.Labels)); err != nil {
 		return nil, err
 	}
 	return d, tx.InsertExecution(x)
@@ -160,7 +167,7 @@ func checkInputNames(b *model.Blueprint, inputs model.Document) error {
 }
 
 // replaceFailedCreation removes a deployment whose only execution is a creation that failed, and refuses any other.
-func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentID) error {
+func replaceFailedCreation(tx store.Tx, env dependency.Env, t model.TenantName, id model.DeploymentID) error {
 	old, err := tx.Deployment(t, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -176,7 +183,7 @@ func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentI
 		return err
 	}
 	if old.Tenant == t && runs.Total == 1 && runs.Items[0].ID == old.CreateExecution && runs.Items[0].Status == model.ExecutionFailed {
-		return tx.DeleteDeployment(t, id)
+		return dependency.Leave(tx, env, t, id)
 	}
 	return fault.New(fault.Conflict, "<Deployment id=`%s` tenant=`%s`> already exists on <Tenant name=`%s`> or with global visibility",
 		id, old.Tenant, t)
@@ -324,7 +331,7 @@ func (s *Service) SetDeploymentLabels(ctx context.Context, a *Actor, id model.De
 			return err
 		}
 		d.Labels, d.UpdatedAt = s.stamp(a, labels), s.Clock.Now()
-		return tx.UpdateDeployment(d)
+		return dependency.Relabel(tx, s.dependencyEnv(), d)
 	})
 	if err != nil {
 		return nil, err
@@ -365,7 +372,7 @@ func (s *Service) beginDeletion(tx store.Tx, a *Actor, id model.DeploymentID, ho
 	if err := foreign(a, d.Resource, string(id)); err != nil {
 		return nil, err
 	}
-	if err := deletable(tx, d, how.Force); err != nil {
+	if err := deletable(tx, a, d, how); err != nil {
 		return nil, err
 	}
 	x := s.systemExecution(a, model.WorkflowDeleteEnvironment, model.Document{
@@ -379,7 +386,7 @@ func (s *Service) beginDeletion(tx store.Tx, a *Actor, id model.DeploymentID, ho
 	return x, tx.InsertExecution(x)
 }
 
-func deletable(tx store.Reader, d *model.Deployment, force bool) error {
+func deletable(tx store.Reader, a *Actor, d *model.Deployment, how Deletion) error {
 	running, err := unfinished(tx, d)
 	if err != nil {
 		return err
@@ -392,8 +399,15 @@ func deletable(tx store.Reader, d *model.Deployment, force bool) error {
 		return fault.New(fault.DependentExists, "Can't delete deployment %s - There are running or queued executions for this "+
 			"deployment. Running executions ids: %s", d.ID, strings.Join(ids, ","))
 	}
-	if force {
+	if how.Force {
 		return nil
+	}
+	blockers, err := dependency.Find(tx, d, dependency.Question{IsRecursive: how.Recursive, By: a.deployment()})
+	if err != nil {
+		return err
+	}
+	if text := blockers.Text(); text != "" {
+		return fault.New(fault.DependentExists, "Can't delete deployment %s - the following existing installations depend on it:\n%s", d.ID, text)
 	}
 	instances, err := tx.DeploymentInstances(d.Tenant, d.ID)
 	if err != nil {

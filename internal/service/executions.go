@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +30,8 @@ type Start struct {
 	// checked when the turn comes.
 	Group model.ExecutionGroupID
 	Held  bool
+	// Check refuses the start in the transaction that would do it; nil allows it.
+	Check func(store.Reader) error
 }
 
 // newExecution starts the row of an execution, with its first token.
@@ -71,46 +72,71 @@ func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model
 		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not start executions")
 	}
 	var x *model.Execution
+	var started []model.ExecutionID
 	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
-		x, err = s.begin(tx, a, r)
+		x, started, err = s.begin(tx, a, r)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.wake(x.ID)
+	for _, id := range started {
+		s.wake(id)
+	}
 	return x, nil
 }
 
-// begin checks a start and stores its execution.
-func (s *Service) begin(tx store.Tx, a *Actor, r Start) (*model.Execution, error) {
+// begin checks a start and stores its execution, with those of the components below when the workflow cascades. It returns
+// all that were started.
+func (s *Service) begin(tx store.Tx, a *Actor, r Start) (x *model.Execution, started []model.ExecutionID, err error) {
 	d, err := visibleDeployment(tx, a, r.Deployment)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	x := s.newExecution(a, r.Workflow, r.Parameters)
+	x = s.newExecution(a, r.Workflow, r.Parameters)
 	x.Tenant, x.Deployment, x.Blueprint, x.Visibility, x.Group = d.Tenant, d.ID, d.Blueprint, d.Visibility, r.Group
 	x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
 	x.Status = model.ExecutionQueued
 	if !r.Held {
-		if err := environmentReady(tx, d); err != nil {
-			return nil, err
-		}
-		if err := s.startable(tx, d, x); err != nil {
-			return nil, err
-		}
-		if x.Status, err = startStatus(tx, d, r); err != nil {
-			return nil, err
+		if err := s.admit(tx, a, d, x, r); err != nil {
+			return nil, nil, err
 		}
 	}
 	if err := tx.InsertExecution(x); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return x, change.Announce(tx, x, x.CreatedAt, s.Hooked)
+	if err := change.Announce(tx, x, x.CreatedAt, s.Hooked); err != nil {
+		return nil, nil, err
+	}
+	if x.Status != model.ExecutionQueued && d.Workflows[x.Workflow].IsCascading {
+		started, err = s.cascade(tx, a, d, r)
+	}
+	return x, append(started, x.ID), err
 }
 
-// startable completes the parameters of an execution, or says why it may not run on its deployment now.
-func (s *Service) startable(tx store.Reader, d *model.Deployment, x *model.Execution) error {
+// admit decides in the order of workflows, section 8.1, whether and how an execution starts now.
+func (s *Service) admit(tx store.Reader, a *Actor, d *model.Deployment, x *model.Execution, r Start) error {
+	if err := environmentReady(tx, d); err != nil {
+		return err
+	}
+	if r.Check != nil {
+		if err := r.Check(tx); err != nil {
+			return err
+		}
+	}
+	if err := complete(tx, d, x, a.deployment()); err != nil {
+		return err
+	}
+	var err error
+	if x.Status, err = startStatus(tx, d, r); err != nil || x.Status == model.ExecutionQueued {
+		return err
+	}
+	return available(tx, d, x)
+}
+
+// complete gives an execution all parameters of its workflow, or says why it may not run on its deployment. by is the
+// deployment whose execution asks, empty when a user does.
+func complete(tx store.Reader, d *model.Deployment, x *model.Execution, by model.DeploymentID) error {
 	w, ok := d.Workflows[x.Workflow]
 	if !ok {
 		return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", x.Workflow, d.ID)
@@ -120,16 +146,22 @@ func (s *Service) startable(tx store.Reader, d *model.Deployment, x *model.Execu
 		return err
 	}
 	x.Parameters = parameters
-	if !x.Force {
-		v, err := viewDeployment(tx, d)
-		if err != nil {
-			return err
-		}
-		if !v.Available(w) {
-			return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", x.Workflow)
-		}
+	return blocked(tx, by, d, x.Workflow, parameters, x.Force)
+}
+
+// available refuses a workflow that the state of the deployment does not allow now.
+func available(tx store.Reader, d *model.Deployment, x *model.Execution) error {
+	if x.Force {
+		return nil
 	}
-	return blocked(tx, d, x.Workflow, parameters, x.Force)
+	v, err := viewDeployment(tx, d)
+	if err != nil {
+		return err
+	}
+	if !v.Available(d.Workflows[x.Workflow]) {
+		return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", x.Workflow)
+	}
+	return nil
 }
 
 // Ready completes a queued execution whose turn has come, or says why it may not start any more (workflows, section 8.5).
@@ -147,26 +179,10 @@ func (s *Service) Ready(tx store.Reader, x *model.Execution) error {
 	if _, declared := d.Workflows[x.Workflow]; !declared && x.Group == "" || x.Resume {
 		return nil
 	}
-	return s.startable(tx, d, x)
-}
-
-// blocked refuses a workflow that would take the ground from under other deployments: those that name this one as their
-// parent, unless they are taken down with it or the user insists (workflows, section 13.4).
-func blocked(tx store.Reader, d *model.Deployment, name string, parameters model.Document, force bool) error {
-	recursive, _ := parameters["recursive"].(bool)
-	if force || recursive || !slices.Contains([]string{"stop", model.WorkflowUninstall, model.WorkflowUpdate, "heal"}, name) {
-		return nil
-	}
-	children, err := change.Services(tx, d.Tenant, d.ID)
-	if err != nil || len(children) == 0 {
+	if err := complete(tx, d, x, ""); err != nil {
 		return err
 	}
-	lines := make([]string, 0, 3)
-	for k, c := range children[:min(len(children), 3)] {
-		lines = append(lines, fmt.Sprintf("[%d] Deployment `%s` is a service of the current deployment", k+1, c.ID))
-	}
-	return fault.New(fault.DependentExists, "Can't execute workflow `%s` on deployment %s - existing installations depend on it:\n%s",
-		name, d.ID, strings.Join(lines, "\n"))
+	return available(tx, d, x)
 }
 
 // environmentReady refuses to start anything before the deployment's environment was made.
@@ -321,37 +337,54 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 		return nil, err
 	}
 	var x *model.Execution
+	var acted []*model.Execution
 	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if x, err = visibleExecution(tx, a, id); err != nil {
 			return err
 		}
-		return s.act(tx, x, action)
+		acted, err = s.act(tx, x, action)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return x, s.Acted(x)
+	return x, s.Acted(acted)
 }
 
-func (s *Service) act(tx store.Tx, x *model.Execution, action Action) error {
+// act does an action on an execution, and on those of the components of its deployment; it returns all of them.
+func (s *Service) act(tx store.Tx, x *model.Execution, action Action) (acted []*model.Execution, err error) {
+	var wants func(*model.Execution) bool
+	var do func(*model.Execution) error
 	switch action {
 	case ActionCancel, ActionForceCancel, ActionKill:
-		return s.cancel(tx, x, action)
+		wants = func(c *model.Execution) bool { return !c.Status.Ended() }
+		do = func(c *model.Execution) error { return s.cancel(tx, c, action) }
 	case ActionResume, ActionForceResume:
-		return s.resume(tx, x, action)
+		wants = func(c *model.Execution) bool {
+			return c.Workflow != model.WorkflowInstall && (c.Status == model.ExecutionFailed || c.Status == model.ExecutionCancelled)
+		}
+		do = func(c *model.Execution) error { return s.resume(tx, c, action) }
+	default:
+		return nil, fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
+			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
 	}
-	return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
-		"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
+	if err := do(x); err != nil {
+		return nil, err
+	}
+	nested, err := s.actOnComponents(tx, x, wants, do)
+	return append([]*model.Execution{x}, nested...), err
 }
 
-// Acted tells engine and executors of a committed action on an execution.
-func (s *Service) Acted(x *model.Execution) error {
-	if x.Status == model.ExecutionKillCancelling {
-		if err := s.kill(x); err != nil {
-			return err
+// Acted tells engine and executors of a committed action on executions.
+func (s *Service) Acted(acted []*model.Execution) error {
+	for _, x := range acted {
+		if x.Status == model.ExecutionKillCancelling {
+			if err := s.kill(x); err != nil {
+				return err
+			}
 		}
+		s.wake(x.ID)
 	}
-	s.wake(x.ID)
 	return nil
 }
 

@@ -29,6 +29,24 @@ func (s *Service) NewResource(a *Actor, v model.Visibility) (model.Resource, err
 	return s.resource(a, v), nil
 }
 
+// ReadyDeployment returns a deployment that the actor sees, with its environment made.
+func ReadyDeployment(tx store.Reader, a *Actor, id model.DeploymentID) (*model.Deployment, error) {
+	d, err := visibleDeployment(tx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	return d, environmentReady(tx, d)
+}
+
+// DraftUpdate returns the deployment update that a request would start, and the parameters of its execution.
+func (s *Service) DraftUpdate(tx store.Reader, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, model.Document, error) {
+	u, err := s.newUpdate(tx, a, d, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	return u, updateParameters(u, n), nil
+}
+
 // Sees reports whether the actor may see a resource that the store found for its tenant.
 func (a *Actor) Sees(r model.Resource) bool { return a.visible(r) }
 
@@ -101,14 +119,16 @@ func (s *Service) Reparse(ctx context.Context, b *model.Blueprint, o PluginOverr
 // Begin checks a start inside a transaction and stores its execution. The caller has checked the permission, and wakes the
 // engine with Wake after the commit.
 func (s *Service) Begin(tx store.Tx, a *Actor, r Start) (*model.Execution, error) {
-	return s.begin(tx, a, r)
+	// What a cascading workflow started on components needs no hint: the engine looks by itself.
+	x, _, err := s.begin(tx, a, r)
+	return x, err
 }
 
 // Wake tells the engine that an execution is ready; a hint that may be lost.
 func (s *Service) Wake(id model.ExecutionID) { s.wake(id) }
 
 // ActIn does an action on an execution inside a transaction; Acted is to be called after the commit.
-func (s *Service) ActIn(tx store.Tx, x *model.Execution, action Action) error {
+func (s *Service) ActIn(tx store.Tx, x *model.Execution, action Action) (acted []*model.Execution, err error) {
 	return s.act(tx, x, action)
 }
 

@@ -160,7 +160,9 @@ func (s *Service) SealAgent(g *model.Agent, password string) (err error) {
 }
 
 // OpenAgent returns the password of an agent as it was stored.
-func (s *Service) OpenAgent(g *model.Agent) (string, error) { return s.Keys.Open(agentName(g), g.Password) }
+func (s *Service) OpenAgent(g *model.Agent) (string, error) {
+	return s.Keys.Open(agentName(g), g.Password)
+}
 
 // sealedValues are the installation's values that are sealed as a whole.
 var sealedValues = []string{LDAPValue}

@@ -22,6 +22,8 @@ type NewUpdate struct {
 	ReinstallList []any
 	Preview       bool
 	Force         bool
+	// Check refuses the update in the transaction that would start it; nil allows it.
+	Check func(store.Reader) error
 	// Flags are the further booleans of the request by name; those that are not named are at their defaults.
 	Flags map[string]bool
 }
@@ -45,7 +47,9 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not update deployments")
 	}
 	var u *model.DeploymentUpdate
+	var refused error
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		refused = nil
 		d, err := visibleDeployment(tx, a, id)
 		if err != nil {
 			return err
@@ -56,16 +60,25 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		if err := environmentReady(tx, d); err != nil {
 			return err
 		}
-		if err := blocked(tx, d, model.WorkflowUpdate, nil, n.Force); err != nil {
-			return err
-		}
 		if n.Workflow != "" {
 			if _, ok := d.Workflows[n.Workflow]; !ok {
 				return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", n.Workflow, d.ID)
 			}
 		}
+		if n.Check != nil {
+			if err := n.Check(tx); err != nil {
+				return err
+			}
+		}
 		if u, err = s.newUpdate(tx, a, d, n); err != nil {
 			return err
+		}
+		if refused = blocked(tx, a.deployment(), d, model.WorkflowUpdate, nil, n.Force || n.Preview); fault.Is(refused, fault.DependentExists) {
+			u.State = model.UpdateFailed
+			return tx.InsertDeploymentUpdate(u)
+		}
+		if refused != nil {
+			return refused
 		}
 		x := s.newExecution(a, model.WorkflowUpdate, updateParameters(u, n))
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
@@ -78,6 +91,9 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	})
 	if err != nil {
 		return nil, err
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	s.wake(u.Execution)
 	if !n.Preview {
@@ -93,7 +109,7 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	return s.DeploymentUpdate(ctx, a, u.ID)
 }
 
-func (s *Service) newUpdate(tx store.Tx, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, error) {
+func (s *Service) newUpdate(tx store.Reader, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, error) {
 	next := d.Blueprint
 	if n.Blueprint != "" {
 		next = n.Blueprint

@@ -50,6 +50,7 @@ type Reader interface {
 	SnapshotReader
 	HookReader
 	AuditReader
+	DependencyReader
 }
 
 // Tx reads and writes entities.
@@ -71,6 +72,7 @@ type Tx interface {
 	SnapshotWriter
 	HookWriter
 	AuditWriter
+	DependencyWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.
@@ -207,6 +209,22 @@ type ChangeWriter interface {
 	UpdateModification(m *model.Modification) error
 	InsertDeploymentUpdate(u *model.DeploymentUpdate) error
 	UpdateDeploymentUpdate(u *model.DeploymentUpdate) error
+}
+
+// DependencyReader reads dependencies between deployments.
+type DependencyReader interface {
+	Dependency(t model.TenantName, id model.DependencyID) (*model.Dependency, error)
+	Dependencies(q Query) (Page[*model.Dependency], error)
+	// Children returns the deployments of the tenant whose labels name the deployment as a parent, oldest first.
+	Children(t model.TenantName, parent model.DeploymentID) ([]*model.Deployment, error)
+}
+
+// DependencyWriter writes dependencies between deployments. They go with their source; the end of a target leaves them
+// with a target that is not known.
+type DependencyWriter interface {
+	InsertDependency(d *model.Dependency) error
+	UpdateDependency(d *model.Dependency) error
+	DeleteDependency(t model.TenantName, id model.DependencyID) error
 }
 
 // EventReader reads events and logs.

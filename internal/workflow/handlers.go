@@ -286,7 +286,7 @@ const (
 )
 
 // timestampLayout is the reference's notation of an instant in a record.
-const timestampLayout = "2006-01-02T15:04:05.000Z"
+const timestampLayout = "2006-01-02T15:04:05.000000"
 
 // record is the result of a check as it is kept in system properties.
 func (r *Run) record(ok bool, result any, task any) map[string]any {

@@ -79,15 +79,15 @@ func deploymentRecord(v *service.DeploymentView) api.Record {
 		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: scaling}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
 		{Name: "workflows_p", Value: nil}, {Name: "workflows", Value: workflowRecords(v)}, {Name: "runtime_only_evaluation", Value: d.RuntimeOnlyEvaluation},
 		{Name: "installation_status", Value: d.InstallationStatus}, {Name: "deployment_status", Value: d.Status},
-		{Name: "sub_services_status", Value: nil}, {Name: "sub_environments_status", Value: nil},
-		{Name: "sub_services_count", Value: 0}, {Name: "sub_environments_count", Value: 0},
+		{Name: "sub_services_status", Value: api.Text(d.SubServicesStatus)}, {Name: "sub_environments_status", Value: api.Text(d.SubEnvironmentsStatus)},
+		{Name: "sub_services_count", Value: d.SubServices}, {Name: "sub_environments_count", Value: d.SubEnvironments},
 		{Name: "display_name", Value: d.DisplayName}, {Name: "resource_tags", Value: raw(d.ResourceTags)},
 		{Name: "drifted_instances", Value: v.Drifted}, {Name: "unavailable_instances", Value: v.Unhealthy},
 		{Name: "latest_execution", Value: latestID}, {Name: "latest_execution_finished_operations", Value: finished},
 		{Name: "latest_execution_total_operations", Value: total}, {Name: "latest_execution_workflow_id", Value: workflow},
 		{Name: "create_execution", Value: api.Text(d.CreateExecution)}, {Name: "blueprint_id", Value: d.Blueprint},
 		{Name: "site_name", Value: api.Text(d.SiteName)}, {Name: "latest_execution_status", Value: latestStatus(v.Latest)},
-		{Name: "environment_type", Value: environmentType(d)}, {Name: "has_sub_deployments", Value: false},
+		{Name: "environment_type", Value: environmentType(d)}, {Name: "has_sub_deployments", Value: d.SubServices+d.SubEnvironments > 0},
 	}
 	r = append(r, api.Common(d.Resource)...)
 	return append(r, api.Field{Name: "workdir_zip", Value: nil}, api.Field{Name: "labels", Value: labelRecords(d.Labels)},
@@ -114,6 +114,9 @@ func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *ser
 	if name := r.URL.Query().Get("_search_name"); name != "" {
 		l.Query.Search = append(l.Query.Search, service.Search{Field: "display_name", Text: name})
 	}
+	if err := a.related(r, actor, &l.Query); err != nil {
+		return err
+	}
 	page, err := a.svc.Deployments(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
 		return err
@@ -132,6 +135,17 @@ func (a *API) getDeployment(w http.ResponseWriter, r *http.Request, actor *servi
 	v, err := a.svc.Deployment(r.Context(), actor, model.DeploymentID(param(r, "id")))
 	if err != nil {
 		return err
+	}
+	if r.URL.Query().Has("all_sub_deployments") {
+		all, err := api.Flag(r.URL.Query(), "all_sub_deployments")
+		if err != nil {
+			return err
+		}
+		if !all {
+			if err := a.relations.OnlyChildren(r.Context(), v); err != nil {
+				return err
+			}
+		}
 	}
 	return a.writeDeployment(w, r, http.StatusOK, v)
 }

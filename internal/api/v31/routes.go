@@ -20,7 +20,9 @@ import (
 	"github.com/reifyhq/reify/internal/service/group"
 	"github.com/reifyhq/reify/internal/service/inventory"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/planning"
 	"github.com/reifyhq/reify/internal/service/plugins"
+	"github.com/reifyhq/reify/internal/service/relations"
 	"github.com/reifyhq/reify/internal/service/safe"
 	"github.com/reifyhq/reify/internal/service/schedule"
 	"github.com/reifyhq/reify/internal/service/signin"
@@ -55,6 +57,8 @@ type API struct {
 	inventory *inventory.Service
 	safe      *safe.Service
 	signin    *signin.Service
+	relations *relations.Service
+	planning  *planning.Service
 }
 
 // New returns the API over the use cases.
@@ -62,7 +66,7 @@ func New(door api.Door, info Info) *API {
 	s := door.Service
 	return &API{door: door, svc: s, info: info, people: people.New(s), catalog: catalog.New(s), contents: contents.New(s),
 		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s),
-		safe: safe.New(s), signin: info.SignIn}
+		safe: safe.New(s), signin: info.SignIn, relations: relations.New(s), planning: planning.New(s)}
 }
 
 type route struct {
@@ -284,6 +288,12 @@ func (a *API) coreRoutes() []route {
 		{method: "PATCH", path: "/blueprints/{id}/set-visibility", handler: a.setBlueprintVisibility},
 		{method: "PATCH", path: "/blueprints/{id}/icon", handler: a.setIcon},
 
+		{method: "GET", path: "/deployments/inter-deployment-dependencies", handler: a.listDependencies},
+		{method: "PUT", path: "/deployments/inter-deployment-dependencies", handler: a.createDependency},
+		{method: "POST", path: "/deployments/inter-deployment-dependencies", handler: a.restoreDependencies},
+		{method: "DELETE", path: "/deployments/inter-deployment-dependencies", handler: a.deleteDependency},
+		{method: "PUT", path: "/deployments/{id}/inter-deployment-dependencies", handler: a.replaceDependencies},
+
 		{method: "GET", path: "/deployments", handler: a.listDeployments},
 		{method: "GET", path: "/deployments/{id}", handler: a.getDeployment},
 		{method: "PUT", path: "/deployments/{id}", handler: a.createDeployment},
@@ -291,6 +301,8 @@ func (a *API) coreRoutes() []route {
 		{method: "DELETE", path: "/deployments/{id}", handler: a.deleteDeployment},
 		{method: "PATCH", path: "/deployments/{id}/set-visibility", handler: a.setDeploymentVisibility},
 		{method: "POST", path: "/deployments/{id}/set-site", handler: a.setSite},
+		{method: "POST", path: "/deployments/{id}/plan", handler: a.planDeployment},
+		{method: "POST", path: "/deployments/{id}/apply", handler: a.applyPlan},
 		{method: "GET", path: "/workflows", handler: a.listWorkflows},
 		{method: "GET", path: "/deployments/{id}/outputs", handler: a.deploymentOutputs},
 		{method: "GET", path: "/deployments/{id}/capabilities", handler: a.deploymentCapabilities},
@@ -301,7 +313,9 @@ func (a *API) coreRoutes() []route {
 		{method: "POST", path: "/deployment-modifications/{id}/{action}", handler: a.endModification},
 
 		{method: "GET", path: "/deployment-updates", handler: a.listUpdates},
+		{method: "POST", path: "/deployment-updates", handler: a.restoreUpdates},
 		{method: "GET", path: "/deployment-updates/{id}", handler: a.getUpdate},
+		{method: "PUT", path: "/deployment-updates/{id}", handler: a.putUpdate},
 		{method: "PATCH", path: "/deployment-updates/{id}", handler: a.patchUpdate},
 		{method: "POST", path: "/deployment-updates/{id}/update/{action}", handler: a.runUpdate},
 

@@ -122,7 +122,25 @@ func (a *API) runUpdate(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
-	return writeUpdate(w, r, u)
+	if !n.Preview {
+		return writeUpdate(w, r, u)
+	}
+	affected, err := a.relations.Affected(r.Context(), actor, u.Deployment)
+	if err != nil {
+		return err
+	}
+	include, err := api.Include(r, blankUpdate)
+	if err != nil {
+		return err
+	}
+	record := updateRecord(u)
+	for k := range record {
+		if record[k].Name == "recursive_dependencies" {
+			record[k].Value = affected
+		}
+	}
+	api.WriteJSON(w, http.StatusOK, record.Pick(include))
+	return nil
 }
 
 func decodeUpdate(body api.Body) (n service.NewUpdate, err error) {

@@ -227,11 +227,11 @@ func (s *Service) Act(ctx context.Context, a *service.Actor, id model.ExecutionG
 			if err != nil {
 				return err
 			}
-			if done, err := s.actOn(tx, x, action, g.Concurrency, &running); err != nil {
+			done, err := s.actOn(tx, x, action, g.Concurrency, &running)
+			if err != nil {
 				return err
-			} else if done {
-				acted = append(acted, x)
 			}
+			acted = append(acted, done...)
 		}
 		v, err = fullView(tx, g)
 		return err
@@ -239,37 +239,33 @@ func (s *Service) Act(ctx context.Context, a *service.Actor, id model.ExecutionG
 	if err != nil {
 		return nil, err
 	}
-	for _, x := range acted {
-		if err := s.Acted(x); err != nil {
-			return nil, err
-		}
-	}
-	return v, nil
+	return v, s.Acted(acted)
 }
 
-// actOn acts on one member. Resumed ones beyond the concurrency wait for their turn.
-func (s *Service) actOn(tx store.Tx, x *model.Execution, action service.Action, concurrency int, running *int) (bool, error) {
+// actOn acts on one member and returns what it acted on. Resumed ones beyond the concurrency wait for their turn.
+func (s *Service) actOn(tx store.Tx, x *model.Execution, action service.Action, concurrency int, running *int) ([]*model.Execution, error) {
 	resume := action == service.ActionResume || action == service.ActionForceResume
 	if resume {
 		if x.Status != model.ExecutionCancelled && x.Status != model.ExecutionFailed {
 			if x.Status.Active() {
 				*running++
 			}
-			return false, nil
+			return nil, nil
 		}
 	} else if x.Status.Ended() || x.Status.Cancelling() && action != service.ActionKill && !(action == service.ActionForceCancel && x.Status == model.ExecutionCancelling) {
-		return false, nil
+		return nil, nil
 	}
-	if err := s.ActIn(tx, x, action); err != nil {
-		return false, err
+	acted, err := s.ActIn(tx, x, action)
+	if err != nil {
+		return nil, err
 	}
 	if resume && x.Status == model.ExecutionPending {
 		if *running++; *running > concurrency {
 			x.Status = model.ExecutionQueued
-			return true, tx.UpdateExecution(x)
+			return acted, tx.UpdateExecution(x)
 		}
 	}
-	return true, nil
+	return acted, nil
 }
 
 // Change changes an execution group; nil fields stay as they are.

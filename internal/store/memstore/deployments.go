@@ -101,6 +101,10 @@ var deployments = &noun[model.Deployment]{
 		"deployment_status":       text(func(d *model.Deployment) string { return string(d.Status) }),
 		"site_name":               text(func(d *model.Deployment) string { return d.SiteName }),
 		"deployment_group_id":     {kind: "", is: isMember},
+		"sub_services_count":      number(func(d *model.Deployment) int { return d.SubServices }),
+		"sub_environments_count":  number(func(d *model.Deployment) int { return d.SubEnvironments }),
+		"sub_services_status":     text(func(d *model.Deployment) string { return string(d.SubServicesStatus) }),
+		"sub_environments_status": text(func(d *model.Deployment) string { return string(d.SubEnvironmentsStatus) }),
 		"create_execution":        text(func(d *model.Deployment) string { return string(d.CreateExecution) }),
 		"latest_execution":        text(func(d *model.Deployment) string { return string(d.LatestExecution) }),
 		"latest_execution_status": latest("", func(x *model.Execution) any {
@@ -165,6 +169,12 @@ func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) er
 	t.s.nodes.removeWhere(func(n *model.Node) bool { return n.Tenant == tenant && n.Deployment == id })
 	t.s.instances.removeWhere(func(i *model.NodeInstance) bool { return i.Tenant == tenant && i.Deployment == id })
 	t.s.modifications.removeWhere(func(m *model.Modification) bool { return m.Tenant == tenant && m.Deployment == id })
+	t.s.dependencies.removeWhere(func(o *model.Dependency) bool { return o.Tenant == tenant && o.Source == id })
+	for _, o := range t.s.dependencies.where(func(o *model.Dependency) bool { return o.Tenant == tenant && o.Target == id }) {
+		free := *o.v
+		free.Target = ""
+		t.s.dependencies.set(key(free.Tenant, free.ID), row[model.Dependency]{o.seq, &free})
+	}
 	t.s.updates.removeWhere(func(u *model.DeploymentUpdate) bool { return u.Tenant == tenant && u.Deployment == id })
 	t.s.schedules.removeWhere(func(c *model.Schedule) bool { return c.Tenant == tenant && c.Deployment == id })
 	t.s.members.removeWhere(func(m *member) bool { return m.Owner == tenant && m.Deployment == id })

@@ -112,6 +112,7 @@ type state struct {
 	schedules        table[model.Schedule]
 	hooks            table[model.Hook]
 
+	dependencies table[model.Dependency]
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
 	events   []*model.Event
@@ -140,6 +141,7 @@ func (s *state) begin() *state {
 	n.executionGroups.share()
 	n.schedules.share()
 	n.hooks.share()
+	n.dependencies.share()
 	return &n
 }
 

@@ -21,6 +21,10 @@ var deployments = &noun{
 		"installation_status":     {expr: "t.installation_status"},
 		"deployment_status":       {expr: "t.status"},
 		"site_name":               {expr: "t.site_name"},
+		"sub_services_count":      {expr: "t.sub_services_count", kind: asInteger},
+		"sub_environments_count":  {expr: "t.sub_environments_count", kind: asInteger},
+		"sub_services_status":     {expr: "nullif(t.sub_services_status, '')", nullable: true},
+		"sub_environments_status": {expr: "nullif(t.sub_environments_status, '')", nullable: true},
 		"create_execution":        {expr: "t.create_execution"},
 		"latest_execution":        {expr: "t.latest_execution"},
 		"latest_execution_status": {expr: latest("CASE WHEN e.status = 'terminated' THEN 'completed' " +
@@ -53,7 +57,8 @@ func latest(expr string) string {
 const deploymentColumns = "t.tenant, t.created_by, t.created_at, t.visibility, t.id, t.blueprint, t.display_name, " +
 	"t.description, t.updated_at, t.runtime_only_evaluation, t.installation_status, t.status, t.create_execution, " +
 	"t.latest_execution, t.site_name, t.labels, t.inputs, t.groups, t.policy_types, t.policy_triggers, t.outputs, " +
-	"t.capabilities, t.scaling_groups, t.workflows, t.resource_tags"
+	"t.capabilities, t.scaling_groups, t.workflows, t.resource_tags, t.sub_services_count, t.sub_environments_count, " +
+	"t.sub_services_status, t.sub_environments_status"
 
 func scanDeployment(r *row) *model.Deployment {
 	d := &model.Deployment{
@@ -70,6 +75,8 @@ func scanDeployment(r *row) *model.Deployment {
 	r.document(&d.ScalingGroups)
 	r.document(&d.Workflows)
 	d.ResourceTags = r.raw()
+	d.SubServices, d.SubEnvironments = r.integer(), r.integer()
+	d.SubServicesStatus, d.SubEnvironmentsStatus = model.DeploymentStatus(r.text()), model.DeploymentStatus(r.text())
 	return d
 }
 
@@ -89,6 +96,8 @@ func deploymentValues(d *model.Deployment) *values {
 	v.document(d.Workflows != nil, d.Workflows)
 	v.raw(d.ResourceTags)
 	v.text(string(d.ID))
+	v.integer(d.SubServices, d.SubEnvironments)
+	v.text(string(d.SubServicesStatus), string(d.SubEnvironmentsStatus))
 	return v
 }
 
@@ -108,7 +117,8 @@ func (t *tx) InsertDeployment(d *model.Deployment) error {
 	_, err := t.write("INSERT INTO deployments (tenant, created_by, created_at, visibility, blueprint, display_name, "+
 		"description, updated_at, runtime_only_evaluation, installation_status, status, create_execution, "+
 		"latest_execution, site_name, labels, inputs, groups, policy_types, policy_triggers, outputs, capabilities, "+
-		"scaling_groups, workflows, resource_tags, id) VALUES ("+placeholders(25)+")", deploymentValues(d))
+		"scaling_groups, workflows, resource_tags, id, sub_services_count, sub_environments_count, sub_services_status, "+
+		"sub_environments_status) VALUES ("+placeholders(29)+")", deploymentValues(d))
 	return inserted(err, "Deployment", string(d.ID), d.Tenant, "", "")
 }
 
@@ -120,7 +130,8 @@ func (t *tx) UpdateDeployment(d *model.Deployment) error {
 		"display_name = ?6, description = ?7, updated_at = ?8, runtime_only_evaluation = ?9, installation_status = ?10, "+
 		"status = ?11, create_execution = ?12, latest_execution = ?13, site_name = ?14, labels = ?15, inputs = ?16, "+
 		"groups = ?17, policy_types = ?18, policy_triggers = ?19, outputs = ?20, capabilities = ?21, "+
-		"scaling_groups = ?22, workflows = ?23, resource_tags = ?24 WHERE tenant = ?1 AND id = ?25", deploymentValues(d))
+		"scaling_groups = ?22, workflows = ?23, resource_tags = ?24, sub_services_count = ?26, "+
+		"sub_environments_count = ?27, sub_services_status = ?28, sub_environments_status = ?29 WHERE tenant = ?1 AND id = ?25", deploymentValues(d))
 	return mustChange(n, err, "Deployment", string(d.ID))
 }
 

@@ -62,6 +62,8 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"ExecutionGroups", testExecutionGroups},
 		{"Schedules", testSchedules},
 		{"Hooks", testHooks},
+		{"Dependencies", testDependencies},
+		{"Children", testChildren},
 		{"Events", testEvents},
 		{"EventOrder", testEventOrder},
 		{"Cascade", testCascade},
