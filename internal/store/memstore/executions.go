@@ -130,8 +130,18 @@ func (t *tx) ReleaseLease(id model.ExecutionID, epoch int64) error {
 	return nil
 }
 
-func (t *tx) Fence(id model.ExecutionID, epoch int64) error {
-	if x, ok := t.s.executions.get(string(id)); !ok || x.v.Lease.Epoch != epoch {
+func (t *tx) CountOperations(id model.ExecutionID, total, finished int) error {
+	x, err := t.Execution(id)
+	if err != nil {
+		return err
+	}
+	x.TotalOperations += total
+	x.FinishedOperations += finished
+	return t.UpdateExecution(x)
+}
+
+func (r reader) Fence(id model.ExecutionID, epoch int64) error {
+	if x, ok := r.s.executions.get(string(id)); !ok || x.v.Lease.Epoch != epoch {
 		return store.ErrFenced
 	}
 	return nil
@@ -236,6 +246,19 @@ func (t *tx) PutTasks(list []*model.Task) error {
 		if err := replace(&t.s.tasks, string(k.ID), &changed, nil); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (t *tx) SetTaskStates(list []*model.Task) error {
+	for _, k := range list {
+		old, ok := t.s.tasks.get(string(k.ID))
+		if !ok {
+			return fault.Missing("Operation", string(k.ID))
+		}
+		changed := *old.v
+		changed.State = k.State
+		t.s.tasks.set(string(k.ID), row[model.Task]{old.seq, &changed})
 	}
 	return nil
 }

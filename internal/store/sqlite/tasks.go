@@ -203,3 +203,13 @@ func (t *tx) PutTasks(list []*model.Task) error {
 	}
 	return nil
 }
+
+func (t *tx) SetTaskStates(list []*model.Task) error {
+	for _, k := range list {
+		n, err := t.c.exec(t.ctx, "UPDATE tasks SET state = ? WHERE id = ?", string(k.State), string(k.ID))
+		if err := mustChange(n, err, "Operation", string(k.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -204,6 +204,20 @@ func testTasks(t *testing.T, open Opener) {
 	added := task("c", g, model.TaskPending)
 	e.must(func(tx store.Tx) error { return tx.PutTasks([]*model.Task{a, b, added}) })
 	equal(t, "tasks after a put", ofGraph(), []*model.Task{a, b, added})
+	bare2 := &model.Task{ID: a.ID, State: model.TaskSucceeded, Name: "ignored"}
+	e.must(func(tx store.Tx) error { return tx.SetTaskStates([]*model.Task{bare2}) })
+	a.State = model.TaskSucceeded
+	equal(t, "tasks after a change of state", ofGraph(), []*model.Task{a, b, added})
+	e.must(func(tx store.Tx) error { a.State = model.TaskFailed; return tx.SetTaskStates([]*model.Task{a}) })
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.SetTaskStates([]*model.Task{{ID: "nope"}}) })
+	before := read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") })
+	e.must(func(tx store.Tx) error { return tx.CountOperations("x1", 5, 2) })
+	e.must(func(tx store.Tx) error { return tx.CountOperations("x1", 0, 3) })
+	before.TotalOperations += 5
+	before.FinishedOperations += 5
+	equal(t, "counters", read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") }), before)
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.CountOperations("nope", 1, 1) })
+	e.viewFails(fault.Conflict, func(r store.Reader) error { return r.Fence("x1", before.Lease.Epoch+1) })
 	count := func(pairs ...string) int {
 		return read(e, func(r store.Reader) (store.Page[*model.Task], error) { return r.Tasks(where(pairs...)) }).Total
 	}
