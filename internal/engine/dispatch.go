@@ -39,27 +39,30 @@ func (r *runner) publish(ctx context.Context, tasks []*model.Task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	d, err := r.deployment(ctx)
-	if err != nil {
+	if err := r.readDeployment(ctx); err != nil {
 		return err
 	}
 	for _, t := range tasks {
-		if err := r.sendOne(ctx, d, t); err != nil {
+		if err := r.sendOne(ctx, r.deployment, t); err != nil {
 			return fmt.Errorf("send task %s of execution %s: %w", t.ID, r.id, err)
 		}
 	}
 	return nil
 }
 
-func (r *runner) deployment(ctx context.Context) (d *model.Deployment, err error) {
-	err = r.e.Store.View(ctx, func(tx store.Reader) error {
-		d, err = tx.Deployment(r.exec.Tenant, r.exec.Deployment)
+// readDeployment reads the deployment once for each graph: what messages say of it does not change while one runs.
+func (r *runner) readDeployment(ctx context.Context) error {
+	if r.deployment != nil {
+		return nil
+	}
+	err := r.e.Store.View(ctx, func(tx store.Reader) (err error) {
+		r.deployment, err = tx.Deployment(r.exec.Tenant, r.exec.Deployment)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read deployment %s: %w", r.exec.Deployment, err)
+		return fmt.Errorf("read deployment %s: %w", r.exec.Deployment, err)
 	}
-	return d, nil
+	return nil
 }
 
 func (r *runner) sendOne(ctx context.Context, d *model.Deployment, t *model.Task) error {
@@ -107,11 +110,16 @@ func (r *runner) refuse(ctx context.Context, t *model.Task, err error) error {
 // route finds who runs the operation and, for a host agent, makes sure that it answers.
 func (r *runner) route(ctx context.Context, call *model.OperationCall) (operation.Place, error) {
 	dir := directory{ctx: ctx, e: r.e}
+	executor := call.Operation.Executor
+	host, known := r.hosts[call.Instance]
+	if known && (executor == model.ExecutorCentral || executor == model.ExecutorAuto && host == "") {
+		return operation.Route(dir, r.exec.Tenant, executor, &model.NodeInstance{ID: call.Instance, HostID: host})
+	}
 	instance, err := dir.Instance(r.exec.Tenant, call.Instance)
 	if err != nil {
 		return operation.Place{}, err
 	}
-	place, err := operation.Route(dir, r.exec.Tenant, call.Operation.Executor, instance)
+	place, err := operation.Route(dir, r.exec.Tenant, executor, instance)
 	if err != nil || !place.NeedsPing() {
 		return place, err
 	}

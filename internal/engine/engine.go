@@ -131,7 +131,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return e.Bus.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{Slots: 64}, e.receive)
+		return e.Bus.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{Slots: maxBatch}, e.receive)
 	})
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicWake, e.notified) })
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicEnded, e.othersEnded) })

@@ -33,6 +33,9 @@ type runner struct {
 	exec  *model.Execution
 	graph *workflow.Run
 	timer clockTimer
+	// deployment and hosts are read once for each graph: who it is for, and on which host each instance is.
+	deployment *model.Deployment
+	hosts      map[model.InstanceID]model.InstanceID
 	// awaited are the operations under way in the order of their dispatch, overdue looks at them now and then.
 	awaited []awaited
 	overdue clockTimer
@@ -222,6 +225,7 @@ func (r *runner) resumePhase(ctx context.Context) (*workflow.End, error) {
 	if r.graph, err = workflow.NewRun(tasks, snap, r.runOptions()); err != nil {
 		return &workflow.End{Failure: &workflow.Failure{Message: fmt.Sprintf("restore the task graph: %v", err)}}, nil
 	}
+	r.know(snap)
 	batch := []delivery{{input: workflow.Begin{}}}
 	if r.exec.Status.Cancelling() {
 		r.cancelled = r.exec.Status

@@ -72,6 +72,32 @@ func (r *recorder) PutTasks(tasks []*model.Task) error {
 	return r.Tx.PutTasks(tasks)
 }
 
+func (r *recorder) SetTaskStates(tasks []*model.Task) error {
+	for _, t := range tasks {
+		r.wrote = append(r.wrote, t.Execution)
+		if old, err := r.Task(t.ID); err == nil && old.State.Ended() && old.State != t.State {
+			r.broken = append(r.broken, fmt.Sprintf("task %s ended as %s and becomes %s", t.ID, old.State, t.State))
+		}
+	}
+	r.note(tasks)
+	return r.Tx.SetTaskStates(tasks)
+}
+
+func (r *recorder) ChangeInstances(t model.TenantName, changes []store.InstanceChange) error {
+	for _, c := range changes {
+		old, err := r.Instance(t, c.Instance)
+		if err == nil && c.State != "" && old.State != c.State {
+			r.states = append(r.states, stateChange{c.Instance, old.State, c.State})
+		}
+	}
+	return r.Tx.ChangeInstances(t, changes)
+}
+
+func (r *recorder) InsertTasks(tasks []*model.Task) error {
+	r.note(tasks)
+	return r.Tx.InsertTasks(tasks)
+}
+
 func (r *recorder) UpdateInstance(i *model.NodeInstance) error {
 	old, err := r.Instance(i.Tenant, i.ID)
 	if err != nil {

@@ -127,13 +127,19 @@ func (r *Run) remoteFinished(in Finished) {
 	r.markStarted(i)
 	r.inFlight--
 	p := &r.nodes[i].task.Parameters
+	if bytes.Equal(bytes.TrimSpace(in.Result), []byte("null")) {
+		in.Result = nil
+	}
+	if p.Error != nil || in.Err != nil || len(p.Result) > 0 || len(in.Result) > 0 {
+		r.rewrite(i)
+	}
 	p.Error = in.Err
 	switch {
 	case in.Err == nil:
 		p.Result = in.Result
 		r.finish(i, model.TaskSucceeded)
 		detail := ""
-		if len(in.Result) > 0 && !bytes.Equal(bytes.TrimSpace(in.Result), []byte("null")) {
+		if len(in.Result) > 0 {
 			detail = " - " + textOfJSON(in.Result)
 		}
 		r.emit(i, model.EventTaskSucceeded, "succeeded", detail)
@@ -248,6 +254,7 @@ func (r *Run) failParent(i int32) {
 	if p.failed == none && !p.task.State.Ended() {
 		p.failed = r.passedOn(i)
 		p.task.Parameters.Error = r.nodes[p.failed].task.Parameters.Error
+		r.rewrite(parent)
 		r.finish(parent, model.TaskFailed)
 	}
 }
