@@ -24,6 +24,33 @@ func newBench(b *testing.B) *house {
 	return h
 }
 
+// BenchmarkOperations runs one operation on every instance, in one execution or in many: what an operation costs that
+// has no life cycle around it.
+func BenchmarkOperations(b *testing.B) {
+	for _, f := range []struct{ executions, nodes int }{{1, 10000}, {100, 100}} {
+		b.Run(fmt.Sprintf("%dx%d", f.executions, f.nodes), func(b *testing.B) {
+			for n := range b.N {
+				b.StopTimer()
+				h := newBench(b)
+				name := func(d int) model.DeploymentID { return model.DeploymentID(fmt.Sprintf("d%d-%d", n, d)) }
+				for d := range f.executions {
+					h.deployAs(name(d), f.nodes, false, create)
+				}
+				h.start("m1")
+				b.StartTimer()
+				var ids []model.ExecutionID
+				for d := range f.executions {
+					ids = append(ids, h.executeWith(name(d), "execute_operation", model.ExecutionPending, model.Document{"operation": create}))
+				}
+				h.allEnded(ids)
+				b.StopTimer()
+				h.stop()
+			}
+			b.ReportMetric(float64(f.executions*f.nodes*b.N)/b.Elapsed().Seconds(), "operations/s")
+		})
+	}
+}
+
 // BenchmarkInstall installs deployments side by side. Each instance has two operations: in a chain one after the other,
 // in a wide deployment all at once.
 func BenchmarkInstall(b *testing.B) {

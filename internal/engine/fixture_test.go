@@ -246,6 +246,9 @@ const (
 // deploy stores a deployment of a chain of n nodes, each depending on the one before.
 func (h *house) deploy(id model.DeploymentID, n int) { h.deployAs(id, n, true, create, start, stop) }
 
+// perNode is the number of instances of each node of a wide deployment.
+const perNode = 100
+
 // deployAs stores a deployment of n nodes with the operations, in a chain or side by side.
 func (h *house) deployAs(id model.DeploymentID, n int, chain bool, operations ...string) {
 	h.t.Helper()
@@ -258,6 +261,14 @@ func (h *house) deployAs(id model.DeploymentID, n int, chain bool, operations ..
 	var nodes []*model.Node
 	var instances []*model.NodeInstance
 	for i := range n {
+		if !chain && i%perNode != 0 {
+			// One more instance of the node.
+			of := nodes[len(nodes)-1]
+			of.Number, of.Planned, of.Deploy = of.Number+1, of.Planned+1, of.Deploy+1
+			instances = append(instances, &model.NodeInstance{Resource: res, ID: model.InstanceID(fmt.Sprintf("%s_%06d", of.ID, i)),
+				Node: of.ID, Deployment: id, Index: of.Number, State: model.InstanceUninitialized, Version: 1, RuntimeProperties: model.Document{}})
+			continue
+		}
 		name := model.NodeID(fmt.Sprintf("%s-n%d", id, i))
 		node := &model.Node{
 			Resource: res, ID: name, Deployment: id, Type: "cloudify.nodes.Root", TypeHierarchy: []string{"cloudify.nodes.Root"},
@@ -279,7 +290,7 @@ func (h *house) deployAs(id model.DeploymentID, n int, chain bool, operations ..
 		nodes, instances = append(nodes, node), append(instances, instance)
 	}
 	workflows := map[string]model.Workflow{}
-	for _, w := range []string{"install", "uninstall"} {
+	for _, w := range []string{"install", "uninstall", "execute_operation"} {
 		workflows[w] = model.Workflow{Plugin: "default_workflows", Operation: "cloudify.plugins.workflows." + w}
 	}
 	workflows["custom"] = model.Workflow{Plugin: "my", Operation: "wf.run"}
@@ -315,10 +326,15 @@ func (h *house) update(fn func(store.Tx) error) {
 // execute stores an execution and wakes the engine.
 func (h *house) execute(d model.DeploymentID, workflow string, status model.ExecutionStatus) model.ExecutionID {
 	h.t.Helper()
+	return h.executeWith(d, workflow, status, model.Document{})
+}
+
+func (h *house) executeWith(d model.DeploymentID, workflow string, status model.ExecutionStatus, parameters model.Document) model.ExecutionID {
+	h.t.Helper()
 	x := &model.Execution{
 		Resource: model.Resource{Tenant: model.DefaultTenant, CreatedBy: "admin", CreatedAt: time.Now().UTC(), Visibility: model.VisibilityTenant},
 		ID:       model.ExecutionID(uuid.NewString()), Workflow: workflow, Deployment: d, Blueprint: "bp", Status: status,
-		Parameters: model.Document{}, TokenSerial: 1,
+		Parameters: parameters, TokenSerial: 1,
 	}
 	h.update(func(tx store.Tx) error { return tx.InsertExecution(x) })
 	if err := h.bus.Notify(engine.TopicWake, []byte(x.ID)); err != nil {

@@ -13,6 +13,10 @@ type Document map[string]any
 
 // UnmarshalJSON decodes an object and keeps numbers as json.Number.
 func (d *Document) UnmarshalJSON(data []byte) error {
+	if string(data) == "{}" {
+		*d = Document{}
+		return nil
+	}
 	var m map[string]any
 	if err := DecodeJSON(data, &m); err != nil {
 		return err

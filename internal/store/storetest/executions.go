@@ -225,6 +225,25 @@ func testTasks(t *testing.T, open Opener) {
 	equal(t, "tasks of a graph", count("graph_id", "g2"), 1)
 	equal(t, "failed tasks", count("graph_id", "g1", "state", "failed"), 1)
 	equal(t, "tasks of nothing", count("graph_id", "nope"), 0)
+	var many []*model.Task
+	var lines []*model.Event
+	x := read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") })
+	for i := range 53 {
+		many = append(many, task(fmt.Sprintf("many-%d", i), other, model.TaskPending))
+		many[i].Parameters.CurrentRetries = i
+		lines = append(lines, event(x, i, fmt.Sprintf("line %d", i)))
+	}
+	e.must(func(tx store.Tx) error { return errors.Join(tx.InsertTasks(many), tx.InsertEvents(lines)) })
+	equal(t, "many tasks keep their documents", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") })[1:], many)
+	stored := read(e, func(r store.Reader) (store.Page[*model.Event], error) {
+		return r.Events(store.EventQuery{Scope: store.Scope{Admin: true}, Limit: -1})
+	}).Items
+	for i, l := range stored {
+		if l.StorageID != lines[i].StorageID || l.Message != lines[i].Message {
+			t.Errorf("event %d is %q with the storage id %d, want %q with %d", i, l.Message, l.StorageID, lines[i].Message, lines[i].StorageID)
+		}
+	}
+	e.fails(fault.Conflict, func(tx store.Tx) error { return tx.InsertTasks(many) })
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("nope"); return err })
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Graph("nope"); return err })
 }
