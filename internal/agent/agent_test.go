@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -275,6 +277,53 @@ func TestKill(t *testing.T) {
 		if got := value(r.finished(t, task)); got != "again" {
 			t.Errorf("%s after the resume: %s", task, got)
 		}
+	}
+}
+
+func TestTellsWhatWasKilled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	r.start(t)
+	file := filepath.Join(t.TempDir(), "pid")
+	r.send(t, message("t1", "echo $$ > "+file+"; sleep 300"), 0)
+	waitFor(t, "start", exists(file))
+	told := make(chan operation.Killed, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		_ = r.bus.Watch(ctx, operation.KilledTopic, func(data []byte) {
+			if k, err := operation.DecodeKilled(data); err == nil {
+				told <- k
+			}
+		})
+	})
+	defer watch.Wait()
+	defer cancel()
+	attempt := operation.DispatchID("exec", "t1", 0)
+	ask := func(serial int) {
+		data, err := json.Marshal(operation.Cancel{Execution: "exec", Serial: serial,
+			Attempts: []string{attempt, operation.DispatchID("exec", "never", 0)}})
+		if err == nil {
+			err = r.bus.Notify(operation.CancelTopic, data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 2 {
+		// The first question kills and is answered when the process group has ended, the second one is answered at once.
+		waitFor(t, fmt.Sprintf("answer %d", n+1), func() bool {
+			ask(1)
+			select {
+			case k := <-told:
+				if !slices.Equal(k.Attempts, []string{attempt}) || alive(readPID(t, file)) {
+					t.Errorf("told of %v while the process is alive: %v", k.Attempts, alive(readPID(t, file)))
+				}
+				return true
+			default:
+				return false
+			}
+		})
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +75,8 @@ type Options struct {
 	// Overdue is how long an operation may be silent before it is sent again, at least; it must be longer than the bus
 	// remembers message ids. Optional, 150 s.
 	Overdue time.Duration
+	// KillEvery is the time between two requests to end the operations of a killed execution; optional, 5 s.
+	KillEvery time.Duration
 	// MaxConcurrent bounds how many executions may be active when queued ones are started; optional, 20.
 	MaxConcurrent int
 }
@@ -92,10 +95,11 @@ type Job struct {
 
 const (
 	defaultLease   = 10 * time.Second
-	defaultOverdue = 150 * time.Second
-	scanInterval   = time.Second
-	claimBatch     = 100
-	maxConcurrent  = 20
+	defaultOverdue   = 150 * time.Second
+	defaultKillEvery = 5 * time.Second
+	scanInterval     = time.Second
+	claimBatch       = 100
+	maxConcurrent    = 20
 )
 
 // Engine runs executions; see New.
@@ -103,7 +107,10 @@ type Engine struct {
 	Options
 	mu      sync.Mutex
 	runners map[model.ExecutionID]*runner
-	wake    chan struct{}
+	// kills are killed executions whose operations may still run.
+	kills     map[model.ExecutionID]*kill
+	wake      chan struct{}
+	killsCame chan struct{}
 }
 
 // New returns an engine that does nothing until Run.
@@ -114,10 +121,16 @@ func New(o Options) *Engine {
 	if o.Overdue == 0 {
 		o.Overdue = defaultOverdue
 	}
+	if o.KillEvery == 0 {
+		o.KillEvery = defaultKillEvery
+	}
 	if o.MaxConcurrent == 0 {
 		o.MaxConcurrent = maxConcurrent
 	}
-	return &Engine{Options: o, runners: map[model.ExecutionID]*runner{}, wake: make(chan struct{}, 1)}
+	return &Engine{
+		Options: o, runners: map[model.ExecutionID]*runner{}, kills: map[model.ExecutionID]*kill{},
+		wake: make(chan struct{}, 1), killsCame: make(chan struct{}, 1),
+	}
 }
 
 // Run claims and runs executions until ctx ends. It returns after every runner has stopped at a commit boundary and its
@@ -135,6 +148,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicWake, e.notified) })
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicEnded, e.othersEnded) })
+	g.Go(func() error { return e.Bus.Watch(ctx, operation.KilledTopic, e.othersKilled) })
+	g.Go(func() error { return e.repeatKills(ctx) })
 	g.Go(func() error { return e.renewLeases(ctx) })
 	g.Go(func() error { return e.claimLoop(ctx) })
 	err := g.Wait()
@@ -235,8 +250,14 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 		ids, err = tx.Claimable(now, claimBatch)
 		return err
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return false, err
+	}
+	more = len(ids) == claimBatch
+	// A lease of our own that ran out while a long commit kept the renewal waiting is renewed, not taken from its runner.
+	ids = slices.DeleteFunc(ids, func(id model.ExecutionID) bool { return e.runner(id) != nil })
+	if len(ids) == 0 {
+		return false, nil
 	}
 	epochs := map[model.ExecutionID]int64{}
 	err = e.Store.Update(ctx, func(tx store.Tx) error {
@@ -260,7 +281,7 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 			e.start(ctx, wg, id, epoch)
 		}
 	}
-	return len(ids) == claimBatch, nil
+	return more, nil
 }
 
 func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, id model.ExecutionID, epoch int64) {

@@ -109,6 +109,7 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 	if err != nil {
 		return fmt.Errorf("end execution %s: %w", r.id, err)
 	}
+	r.e.keepKilling(r.id, r.exec.TokenSerial, r.killed)
 	r.e.notify(TopicEnded, r.id)
 	for _, id := range woken {
 		r.e.notify(TopicWake, id)

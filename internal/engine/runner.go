@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,14 @@ type runner struct {
 	// awaited are the operations under way in the order of their dispatch, overdue looks at them now and then.
 	awaited []awaited
 	overdue clockTimer
+	// pings are the questions to host agents that are not answered yet, by their address; pinging owns their goroutines,
+	// which end when stopped is closed.
+	pings   map[operation.Address]*ping
+	pinged  chan pinged
+	pinging sync.WaitGroup
+	stopped chan struct{}
+	// killed are the attempts that a kill found under way.
+	killed []string
 	// cancelled is the strongest cancel that was handed to the graph.
 	cancelled model.ExecutionStatus
 	// local are inputs that the runner itself produced, such as the failure to build an operation's inputs.
@@ -61,6 +70,7 @@ func newRunner(e *Engine, id model.ExecutionID, epoch int64) *runner {
 		inbox: make(chan delivery, maxBatch),
 		poked: make(chan struct{}, 1),
 		gone:  make(chan struct{}),
+		pings: map[operation.Address]*ping{}, pinged: make(chan pinged), stopped: make(chan struct{}),
 	}
 }
 
@@ -111,8 +121,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 			err = r.finish(ctx, workflow.End{Failure: &workflow.Failure{Message: fmt.Sprintf("internal error: %v", p)}})
 		}
 	}()
-	defer r.timer.stop()
-	defer r.overdue.stop()
+	defer r.stop()
 	if err := r.reload(ctx); err != nil {
 		return err
 	}
@@ -138,6 +147,15 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return r.finish(ctx, workflow.End{Failure: failure})
 	}
 	return r.runProgram(ctx, program)
+}
+
+// stop ends what the runner started beside itself.
+func (r *runner) stop() {
+	r.timer.stop()
+	r.overdue.stop()
+	r.forgetPings()
+	close(r.stopped)
+	r.pinging.Wait()
 }
 
 // reload reads the execution as it is stored.
@@ -312,6 +330,8 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 			return nil, r.sendAgain(ctx)
 		case <-r.poked:
 			return r.cancelInput(ctx)
+		case p := <-r.pinged:
+			return nil, r.answered(ctx, p)
 		case d := <-r.inbox:
 			batch = r.accept(batch, d)
 		}

@@ -32,6 +32,7 @@ func (r *runner) step(ctx context.Context, batch []delivery) (*workflow.End, err
 		}
 	}
 	if eff.End != nil {
+		r.noteKilled(eff)
 		r.endGraph()
 		return eff.End, nil
 	}
@@ -49,6 +50,7 @@ func (r *runner) confirm(ctx context.Context) error {
 func (r *runner) endGraph() {
 	r.timer.stop()
 	r.overdue.stop()
+	r.forgetPings()
 	r.graph, r.awaited, r.deployment, r.hosts = nil, nil, nil, nil
 }
 

@@ -305,7 +305,7 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 
 // kill tells every executor to end the operations of the execution.
 func (s *Service) kill(x *model.Execution) error {
-	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID})
+	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID, Serial: x.TokenSerial})
 	if err == nil {
 		err = s.Bus.Notify(operation.CancelTopic, data)
 	}
