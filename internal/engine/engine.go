@@ -94,7 +94,7 @@ type Job struct {
 }
 
 const (
-	defaultLease   = 10 * time.Second
+	defaultLease     = 10 * time.Second
 	defaultOverdue   = 150 * time.Second
 	defaultKillEvery = 5 * time.Second
 	scanInterval     = time.Second

@@ -15,7 +15,7 @@ var errCancelled = errors.New("the execution was cancelled")
 
 // runSystem runs a workflow of the manager itself and records its end. A cancel request cancels its context.
 func (r *runner) runSystem(ctx context.Context, sys SystemWorkflow) error {
-	if r.exec.Status.Cancelling() {
+	if r.exec.Status.Cancelling() && !deletes(r.exec) {
 		return r.finish(ctx, workflow.End{Cancelled: true})
 	}
 	work, stop := context.WithCancelCause(ctx)
@@ -28,7 +28,7 @@ func (r *runner) runSystem(ctx context.Context, sys SystemWorkflow) error {
 		case err := <-done:
 			return r.endSystem(ctx, work, err)
 		case <-r.poked:
-			if batch, err := r.cancelInput(ctx); err == nil && len(batch) > 0 {
+			if batch, err := r.cancelInput(ctx); err == nil && len(batch) > 0 && !deletes(r.exec) {
 				stop(errCancelled)
 			}
 		case d := <-r.inbox:

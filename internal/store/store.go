@@ -124,6 +124,10 @@ type DeploymentWriter interface {
 	UpdateDeployment(d *model.Deployment) error
 	// DeleteDeployment removes the deployment with its nodes, instances, executions, graphs, tasks and events.
 	DeleteDeployment(t model.TenantName, id model.DeploymentID) error
+	// TrimDeployment removes up to limit of the events, tasks, instances and nodes of a deployment that is about to be
+	// deleted and returns how many it removed: a large one is emptied in several updates, so that others can write between
+	// them. The deployment, its executions and everything else stay until DeleteDeployment.
+	TrimDeployment(t model.TenantName, id model.DeploymentID, limit int) (int, error)
 	InsertNodes(nodes []*model.Node) error
 	UpdateNode(n *model.Node) error
 	DeleteNode(t model.TenantName, d model.DeploymentID, id model.NodeID) error
