@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/reifyhq/reify/internal/model"
-	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -205,4 +204,78 @@ func (h *house) allEnded(ids []model.ExecutionID) {
 	}
 }
 
-var _ = operation.Result{}
+// BenchmarkDelete deletes a deployment of 100,000 instances and 100,000 events while somebody else writes, and measures
+// how long that writer waits at most: for the deletion in slices and, to compare, in one transaction.
+func BenchmarkDelete(b *testing.B) {
+	const rows = 100000
+	for _, inSlices := range []bool{false, true} {
+		b.Run(fmt.Sprintf("slices=%v", inSlices), func(b *testing.B) {
+			var longest time.Duration
+			for range b.N {
+				b.StopTimer()
+				h := newBench(b)
+				h.deployAs("large", rows, false)
+				h.deploy("other", 1)
+				holder := h.execute("large", "sys_wait", model.ExecutionTerminated)
+				h.fillEvents(holder, rows)
+				h.start("m1")
+				stop := h.writeOften("other")
+				b.StartTimer()
+				if inSlices {
+					h.execute("large", model.WorkflowDeleteEnvironment, model.ExecutionPending)
+					h.await("the end of the deployment", func() bool { return h.isGone("large") })
+				} else {
+					h.update(func(tx store.Tx) error { return tx.DeleteDeployment(model.DefaultTenant, "large") })
+				}
+				b.StopTimer()
+				longest = max(longest, stop())
+				h.stop()
+			}
+			b.ReportMetric(float64(longest.Milliseconds()), "longest-wait-ms")
+		})
+	}
+}
+
+// fillEvents stores events of an execution.
+func (h *house) fillEvents(id model.ExecutionID, n int) {
+	x := h.get(id)
+	for range n / 1000 {
+		h.update(func(tx store.Tx) error {
+			list := make([]*model.Event, 1000)
+			for i := range list {
+				list[i] = &model.Event{Tenant: x.Tenant, CreatedBy: x.CreatedBy, Visibility: x.Visibility, Kind: model.KindEvent, Execution: id,
+					Timestamp: time.Now(), EventType: model.EventTaskSucceeded, Message: "Task succeeded 'script_runner.tasks.run'"}
+			}
+			return tx.InsertEvents(list)
+		})
+	}
+}
+
+// writeOften writes a deployment again and again; the returned function ends that and answers the longest time it took.
+func (h *house) writeOften(id model.DeploymentID) func() time.Duration {
+	stop, done := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		var longest time.Duration
+		for {
+			begin := time.Now()
+			h.update(func(tx store.Tx) error {
+				d, err := tx.Deployment(model.DefaultTenant, id)
+				if err != nil {
+					return err
+				}
+				return tx.UpdateDeployment(d)
+			})
+			longest = max(longest, time.Since(begin))
+			select {
+			case <-stop:
+				done <- longest
+				return
+			default:
+			}
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		return <-done
+	}
+}

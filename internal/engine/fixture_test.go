@@ -91,9 +91,10 @@ func (h *house) startWith(change func(*engine.Options)) func() {
 		NewID:         uuid.NewString,
 		NewInstanceID: func(name string) string { return name + "_" + uuid.NewString()[:6] },
 		System: map[string]engine.SystemWorkflow{
-			"sys_ok":    func(context.Context, engine.Job) error { return nil },
-			"sys_fail":  func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
-			"sys_panic": func(context.Context, engine.Job) error { panic("broken invariant") },
+			"sys_ok":                        func(context.Context, engine.Job) error { return nil },
+			model.WorkflowDeleteEnvironment: func(context.Context, engine.Job) error { return nil },
+			"sys_fail":                      func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
+			"sys_panic":                     func(context.Context, engine.Job) error { panic("broken invariant") },
 			"sys_wait": func(ctx context.Context, _ engine.Job) error {
 				<-ctx.Done()
 				return ctx.Err()
