@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // dataDir is the directory that holds everything a manager keeps. It is locked while open.
@@ -41,7 +42,7 @@ func openDataDir(root string) (_ *dataDir, err error) {
 			err = errors.Join(err, d.lock.Close())
 		}
 	}()
-	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(d.lock, lockWait); err != nil {
 		return nil, fmt.Errorf("another manager uses the data directory %s; stop it, or give this one another --data_dir", root)
 	}
 	text, err := d.secret("key", keySize)
@@ -56,6 +57,22 @@ func openDataDir(root string) (_ *dataDir, err error) {
 		d.id = "manager-" + d.id
 	}
 	return d, err
+}
+
+// lockWait is how long a lock may outlive a manager that was killed: a process that it was about to start holds the lock
+// too, until it becomes the program that it is to run.
+const lockWait = 2 * time.Second
+
+// flock locks a file, trying again until wait is over.
+func flock(f *os.File, wait time.Duration) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(wait); ; <-tick.C {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 func (d *dataDir) path(name string) string { return filepath.Join(d.root, name) }

@@ -121,11 +121,15 @@ type checker struct {
 	resumed map[model.ExecutionID]bool
 	// sentBy is the process that sent a message first.
 	sentBy map[string]string
+	// running are the attempts that run now at any agent.
+	running map[string]bool
+	// explained is the last quiet time at which the reasons for waiting were looked at.
+	explained time.Time
 }
 
 func newChecker(w *world) *checker {
 	return &checker{w: w, owner: map[model.ExecutionID]string{}, epochs: map[string]string{}, resumed: map[model.ExecutionID]bool{},
-		sentBy: map[string]string{}}
+		sentBy: map[string]string{}, running: map[string]bool{}}
 }
 
 // commit checks an update of a process that was committed.
@@ -179,7 +183,7 @@ func isLegal(from, to model.InstanceState) bool {
 func (c *checker) mayStart(sending []*model.Task) {
 	all := map[model.TaskID]*model.Task{}
 	repeats := map[model.TaskID]*model.Task{}
-	for _, o := range c.w.tasks(sending[0].Graph) {
+	for _, o := range c.w.disk.SharedTasks(sending[0].Graph) {
 		all[o.ID] = o
 		if o.Parameters.RetriedTask != nil {
 			repeats[*o.Parameters.RetriedTask] = o
@@ -210,12 +214,18 @@ func (c *checker) enclosingEnded(all map[model.TaskID]*model.Task, t *model.Task
 	return false
 }
 
-// begins checks the begin of an attempt at the agent.
-func (c *checker) begins(x *model.Execution, m *operation.Message) {
+// begins checks the begin of an attempt at an agent: of an execution that goes on, and not beside itself.
+func (c *checker) begins(attempt string, x *model.Execution, m *operation.Message) {
 	if x.Status.Ended() {
 		c.w.broke("operation %s begins after execution %s has ended as %s", m.Context.TaskID, x.ID, x.Status)
 	}
+	if c.running[attempt] {
+		c.w.broke("attempt %s runs beside itself", attempt)
+	}
+	c.running[attempt] = true
 }
+
+func (c *checker) ends(attempt string, _ *operation.Message) { delete(c.running, attempt) }
 
 // acknowledged checks that what a report says is recorded before the broker forgets it.
 func (c *checker) acknowledged(l *letter) {
@@ -239,13 +249,15 @@ func (c *checker) acknowledged(l *letter) {
 
 // atEnd checks what must hold when nobody wants anything any more. It reports whether all executions have ended.
 func (c *checker) atEnd() bool {
-	for _, x := range c.w.executions() {
+	all := c.w.disk.SharedExecutions()
+	for _, x := range all {
 		if !x.Status.Ended() {
 			return false
 		}
 	}
-	for _, x := range c.w.executions() {
+	for _, x := range all {
 		c.counted(x)
+		c.worked(x)
 	}
 	return true
 }
@@ -292,7 +304,7 @@ func (w *world) outcome() string {
 	w.view(func(tx store.Reader) error {
 		p, err := tx.Instances(store.Query{Scope: store.Scope{Admin: true}, Limit: -1})
 		for _, i := range p.Items {
-			out = append(out, fmt.Sprintf("%s %s", i.ID, i.State))
+			out = append(out, fmt.Sprintf("%s %s", w.settledID(i.ID), i.State))
 		}
 		if err != nil {
 			return err
@@ -301,7 +313,8 @@ func (w *world) outcome() string {
 		var lines []string
 		for _, t := range tasks.Items {
 			if op := t.Parameters.Operation; op != nil {
-				lines = append(lines, fmt.Sprintf("%s %s %s%s #%d %s", t.Execution, op.Name, op.Instance, " "+string(op.Related), t.Parameters.CurrentRetries, t.State))
+				lines = append(lines, fmt.Sprintf("%s %s %s%s #%d %s", t.Execution, op.Name, w.settledID(op.Instance),
+					" "+string(w.settledID(op.Related)), t.Parameters.CurrentRetries, t.State))
 			}
 		}
 		slices.Sort(lines)

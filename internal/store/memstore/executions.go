@@ -262,3 +262,30 @@ func (t *tx) SetTaskStates(list []*model.Task) error {
 	}
 	return nil
 }
+
+// SharedTasks returns the tasks of a graph in the order of their insertion without copying them. They belong to the store
+// and must not be changed: the simulation looks at them after every step.
+func (s *Store) SharedTasks(g model.GraphID) []*model.Task {
+	rows := s.root.Load().tasks.where(func(k *model.Task) bool { return k.Graph == g })
+	out := make([]*model.Task, len(rows))
+	for i, r := range rows {
+		out[i] = r.v
+	}
+	return out
+}
+
+// SharedExecution returns an execution without copying it, nil when there is none; it must not be changed.
+func (s *Store) SharedExecution(id model.ExecutionID) *model.Execution {
+	x, _ := s.root.Load().executions.get(string(id))
+	return x.v
+}
+
+// SharedExecutions returns all executions without copying them; they must not be changed.
+func (s *Store) SharedExecutions() []*model.Execution {
+	rows := s.root.Load().executions.where(func(*model.Execution) bool { return true })
+	out := make([]*model.Execution, len(rows))
+	for i, r := range rows {
+		out[i] = r.v
+	}
+	return out
+}

@@ -67,6 +67,7 @@ func (m *manager) start(ctx context.Context) error {
 	err = until(ctx, "the manager to serve", func() (bool, error) {
 		select {
 		case err := <-m.ended:
+			m.cmd = nil
 			return false, fmt.Errorf("the manager ended by itself: %w", err)
 		default:
 		}
@@ -104,6 +105,9 @@ func (m *manager) kill() error {
 // stop ends the manager in good order and makes sure that no process of it is left.
 func (m *manager) stop(ctx context.Context) error {
 	if m.cmd == nil {
+		for _, pid := range m.processes() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 		return nil
 	}
 	m.client.Close()

@@ -19,7 +19,7 @@ import (
 )
 
 // longestPause bounds the time between two kills.
-const longestPause = 2500 * time.Millisecond
+const longestPause = 1500 * time.Millisecond
 
 // trial is one run of the program.
 type trial struct {
