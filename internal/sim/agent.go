@@ -71,8 +71,8 @@ func (a *agent) take(l *letter) {
 		w.broker.drop(l)
 		return
 	}
-	x := w.execution(m.Context.ExecutionID)
-	if !x.Status.Active() || x.Status == model.ExecutionKillCancelling || token != fmt.Sprintf("token-%d", x.TokenSerial) {
+	x := w.disk.SharedExecution(m.Context.ExecutionID)
+	if x == nil || !x.Status.Active() || x.Status == model.ExecutionKillCancelling || token != fmt.Sprintf("token-%d", x.TokenSerial) {
 		past.dropped = token
 		a.journal[l.id] = past
 		w.note("agent drops %s", l.id)
@@ -103,8 +103,8 @@ func (a *agent) work(l *letter, m *operation.Message) {
 			return
 		}
 		delete(a.running, l.id)
-		w.check.ends(l.id, m)
-		if x := w.execution(m.Context.ExecutionID); x.Status == model.ExecutionKillCancelling {
+		w.check.ends(l.id)
+		if x := w.disk.SharedExecution(m.Context.ExecutionID); x != nil && x.Status == model.ExecutionKillCancelling {
 			a.journal[l.id] = entry{dropped: m.Context.ExecutionToken}
 			return
 		}
@@ -148,7 +148,7 @@ func (a *agent) hear(c operation.Cancel) {
 				w.broke("a task message cannot be read: %v", err)
 				return
 			}
-			w.check.ends(id, m)
+			w.check.ends(id)
 			a.journal[id] = entry{dropped: m.Context.ExecutionToken}
 			delete(a.running, id)
 		}
@@ -174,9 +174,7 @@ func (a *agent) crash(withJournal bool) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.running)) {
 		l := a.running[id]
-		if m, err := operation.DecodeMessage(l.data); err == nil {
-			w.check.ends(id, m)
-		}
+		w.check.ends(id)
 		w.broker.letters = append(w.broker.letters, l)
 		w.broker.again(l, w.upTo(ackWait))
 	}

@@ -9,11 +9,14 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
+	"github.com/reifyhq/reify/internal/store/memstore"
 )
 
 // recorder notes what an update writes.
 type recorder struct {
 	store.Tx
+	// disk is the state before the update.
+	disk   *memstore.Store
 	plant  string
 	claims []model.ExecutionID
 	epochs []int64
@@ -75,7 +78,7 @@ func (r *recorder) PutTasks(tasks []*model.Task) error {
 func (r *recorder) SetTaskStates(tasks []*model.Task) error {
 	for _, t := range tasks {
 		r.wrote = append(r.wrote, t.Execution)
-		if old, err := r.Task(t.ID); err == nil && old.State.Ended() && old.State != t.State {
+		if old := r.disk.SharedTask(t.ID); old != nil && old.State.Ended() && old.State != t.State {
 			r.broken = append(r.broken, fmt.Sprintf("task %s ended as %s and becomes %s", t.ID, old.State, t.State))
 		}
 	}
@@ -225,7 +228,7 @@ func (c *checker) begins(attempt string, x *model.Execution, m *operation.Messag
 	c.running[attempt] = true
 }
 
-func (c *checker) ends(attempt string, _ *operation.Message) { delete(c.running, attempt) }
+func (c *checker) ends(attempt string) { delete(c.running, attempt) }
 
 // acknowledged checks that what a report says is recorded before the broker forgets it.
 func (c *checker) acknowledged(l *letter) {
@@ -233,9 +236,9 @@ func (c *checker) acknowledged(l *letter) {
 	if err != nil || r.Kind != operation.ReportFinished {
 		return
 	}
-	x := c.w.execution(r.Execution)
+	x := c.w.disk.SharedExecution(r.Execution)
 	_, _, serial, err := operation.ParseDispatchID(r.Attempt)
-	if err != nil || x.Status.Ended() || serial != x.TokenSerial {
+	if err != nil || x == nil || x.Status.Ended() || serial != x.TokenSerial {
 		return
 	}
 	c.w.view(func(tx store.Reader) error {

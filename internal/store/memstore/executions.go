@@ -289,3 +289,9 @@ func (s *Store) SharedExecutions() []*model.Execution {
 	}
 	return out
 }
+
+// SharedTask returns a task without copying it, nil when there is none; it must not be changed.
+func (s *Store) SharedTask(id model.TaskID) *model.Task {
+	k, _ := s.root.Load().tasks.get(string(id))
+	return k.v
+}
