@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/reifyhq/reify/internal/engine"
@@ -249,6 +252,40 @@ func TestSystemWorkflows(t *testing.T) {
 	if x := h.ended(id); x.Status != model.ExecutionCancelled {
 		t.Errorf("ended %s", x.Status)
 	}
+}
+
+// TestSystemWorkflowSurvivesAFailedCommit lets one commit of a workflow of the manager fail: the workflow runs again.
+func TestSystemWorkflowSurvivesAFailedCommit(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deploy("d", 1)
+	flaky := &oneFailure{Store: h.store}
+	h.under = flaky
+	h.startWith(func(o *engine.Options) {
+		o.System["sys_write"] = func(ctx context.Context, job engine.Job) error {
+			flaky.arm.CompareAndSwap(0, 1)
+			return job.Update(ctx, func(tx store.Tx) error { return tx.SetValue("done", "yes") })
+		}
+	})
+	if x := h.ended(h.execute("d", "sys_write", model.ExecutionPending)); x.Status != model.ExecutionTerminated {
+		t.Errorf("the execution ended as %s: %s", x.Status, x.Error)
+	}
+	if flaky.arm.Load() != 2 {
+		t.Error("no commit failed")
+	}
+}
+
+// oneFailure is a store of which one commit fails once it is armed with 1.
+type oneFailure struct {
+	store.Store
+	arm atomic.Int32
+}
+
+func (f *oneFailure) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if f.arm.CompareAndSwap(1, 2) {
+		return errors.New("the disk failed")
+	}
+	return f.Store.Update(ctx, fn)
 }
 
 func TestWhatCannotRunFailsWithAReason(t *testing.T) {

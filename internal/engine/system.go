@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -21,7 +22,7 @@ func (r *runner) runSystem(ctx context.Context, sys SystemWorkflow) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	done := make(chan error, 1)
-	job := Job{Execution: r.exec, Update: r.update}
+	job := Job{Execution: r.exec, Update: r.updateForSystem}
 	go func() { done <- callSystem(work, sys, job) }()
 	for {
 		select {
@@ -35,6 +36,21 @@ func (r *runner) runSystem(ctx context.Context, sys SystemWorkflow) error {
 			d.done <- nil
 		}
 	}
+}
+
+// updateForSystem is the Update of a Job. A commit that fails says nothing about the workflow: it is marked, so that the
+// execution does not fail with it but is taken up again.
+func (r *runner) updateForSystem(ctx context.Context, fn func(store.Tx) error) error {
+	var own error
+	err := r.update(ctx, func(tx store.Tx) error {
+		own = fn(tx)
+		return own
+	})
+	var known *fault.Error
+	if err != nil && own == nil && ctx.Err() == nil && !errors.As(err, &known) {
+		return storageError{err}
+	}
+	return err
 }
 
 // callSystem turns a panic of the workflow into its failure: one broken blueprint must not stop the manager.
@@ -55,6 +71,10 @@ func (r *runner) endSystem(ctx, work context.Context, err error) error {
 		return r.finish(ctx, workflow.End{Cancelled: true})
 	case ctx.Err() != nil, errors.Is(err, store.ErrFenced):
 		return err
+	}
+	var broken storageError
+	if errors.As(err, &broken) {
+		return fmt.Errorf("run workflow %q: %w", r.exec.Workflow, err)
 	}
 	return r.finish(ctx, workflow.End{Failure: &workflow.Failure{
 		Message: err.Error(),
