@@ -19,7 +19,7 @@ import (
 func newBench(b *testing.B) *house {
 	b.Helper()
 	h := newHouseWith(b, &executor{copies: 1, slots: 256})
-	h.quiet = true
+	h.quiet, h.patience = true, time.Hour
 	return h
 }
 
@@ -119,6 +119,31 @@ func BenchmarkLarge(b *testing.B) {
 		h.stop()
 	}
 	b.ReportMetric(float64(3*instances*b.N)/b.Elapsed().Seconds(), "operations/s")
+}
+
+// BenchmarkMillion runs one graph of 1,000,000 tasks: an operation on each of 333,334 instances with the events around it.
+func BenchmarkMillion(b *testing.B) {
+	if testing.Short() {
+		b.Skip("takes minutes")
+	}
+	const instances = 333334
+	for range b.N {
+		b.StopTimer()
+		h := newBench(b)
+		h.deployAs("million", instances, false, create)
+		h.start("m1")
+		peak := watchMemory()
+		b.StartTimer()
+		id := h.executeWith("million", "execute_operation", model.ExecutionPending, model.Document{"operation": create})
+		h.allEnded([]model.ExecutionID{id})
+		b.StopTimer()
+		b.ReportMetric(peak(), "peak-heap-MiB")
+		if n := h.get(id).TotalOperations; n < 1000000 {
+			b.Errorf("the graph had %d tasks only", n)
+		}
+		h.stop()
+	}
+	b.ReportMetric(float64(instances*b.N)/b.Elapsed().Seconds(), "operations/s")
 }
 
 // BenchmarkQueue measures executions one after another, beside an empty queue and beside 100,000 queued ones. Both

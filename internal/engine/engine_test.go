@@ -333,3 +333,44 @@ func TestAnOwnerThatLostItsLeaseWritesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestGraphWithACircleFails gives the engine a stored graph of which two tasks wait for each other, as a custom workflow may
+// store one: the execution fails and says so, and nothing of it runs.
+func TestGraphWithACircleFails(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deploy("d", 1)
+	id := h.execute("d", "install", model.ExecutionStarted)
+	task := func(name, on model.TaskID) *model.Task {
+		return &model.Task{ID: name, Graph: "g", Execution: id, Name: "op", Type: model.TaskRemote, State: model.TaskPending,
+			Dependencies: []model.TaskID{on}, Parameters: model.TaskParameters{Operation: &model.OperationCall{Name: create,
+				Instance: "d-n0_000000", Operation: model.Operation{Executor: model.ExecutorCentral}}}}
+	}
+	h.update(func(tx store.Tx) error {
+		x, err := tx.Execution(id)
+		if err != nil {
+			return err
+		}
+		x.Progress = model.Progress{Step: 1, Graph: "g"}
+		if err := tx.InsertGraph(&model.Graph{ID: "g", Execution: id, Name: "circle"}); err != nil {
+			return err
+		}
+		if err := tx.InsertTasks([]*model.Task{task("a", "b"), task("b", "a")}); err != nil {
+			return err
+		}
+		return tx.UpdateExecution(x)
+	})
+	h.start("m1")
+	x := h.ended(id)
+	if x.Status != model.ExecutionFailed || !strings.Contains(x.Error, "in a circle") {
+		t.Errorf("the execution ended as %s: %s", x.Status, x.Error)
+	}
+	for _, k := range h.tasks(id) {
+		if k.State != model.TaskPending {
+			t.Errorf("task %s became %s", k.ID, k.State)
+		}
+	}
+	if n := h.exec.count(create + "@d-n0_000000"); n != 0 || h.states("d")[model.InstanceUninitialized] != 1 {
+		t.Errorf("the operation ran %d times, instances are %v", n, h.states("d"))
+	}
+}

@@ -35,6 +35,8 @@ type house struct {
 	exec  *executor
 	// under, when set, is what engines use in place of store.
 	under store.Store
+	// patience is how long anything may take.
+	patience time.Duration
 	// quiet leaves out the log of engines.
 	quiet bool
 	// stop ends the engine that runs now.
@@ -50,7 +52,7 @@ func newHouseWith(t testing.TB, x *executor) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: st, bus: membus.New(clock.Real{}), exec: x}
+	h := &house{t: t, store: st, bus: membus.New(clock.Real{}), exec: x, patience: 30 * time.Second}
 	x.bus, x.runs = h.bus, map[string]int{}
 	x.outcome = func(*operation.Message, int) operation.Result { return operation.Result{} }
 	ctx, cancel := context.WithCancel(context.Background())
@@ -362,7 +364,7 @@ func (h *house) await(what string, cond func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(h.patience)
 	defer limit.Stop()
 	for !cond() {
 		select {
