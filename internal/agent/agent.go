@@ -194,6 +194,10 @@ func (a *Agent) endLeftovers() {
 		a.log.Warn("ending a process of a dead predecessor", "attempt", id, "pid", p.PID)
 		ends.Go(func() { script.EndGroup(a.o.Clock, p.PID) })
 	}
+	for id, group := range groupsOf(a.journal.unknown()) {
+		a.log.Warn("ending a process of a dead predecessor that it had not noted yet", "attempt", id, "group", group)
+		ends.Go(func() { script.EndGroup(a.o.Clock, group) })
+	}
 	ends.Wait()
 }
 

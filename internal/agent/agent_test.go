@@ -168,6 +168,7 @@ func TestDeadPredecessor(t *testing.T) {
 	journal := filepath.Join(r.options.WorkDir, "journal")
 	left, stranger := sleeper(t), sleeper(t)
 	lines := started("exec/t1/0", left, startTime(t, left)) + started("exec/t2/0", stranger, "12345") +
+		`{"attempt":"exec/t4/0","event":"started","at":"` + now() + `"}` + "\n" +
 		`{"attempt":"exec/t3/0","event":"started","at":"` + now() + `"}` + "\n" + `{"attempt":"exec/t1/0","event":"finis`
 	if err := os.WriteFile(journal, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
@@ -175,8 +176,14 @@ func TestDeadPredecessor(t *testing.T) {
 	r.options.Find = func(m *operation.Message) (agent.Function, bool) {
 		return agent.Function{}, m.Context.TaskName == "custom.task"
 	}
+	// One process was started and the agent died before it could note it; another one belongs to an attempt that ended.
+	unnoted, other := sleeper(t, "REIFY_ATTEMPT=exec/t4/0"), sleeper(t, "REIFY_ATTEMPT=exec/ended/0")
 	r.start(t)
 	waitFor(t, "the end of the leftover process", func() bool { return !alive(left) })
+	waitFor(t, "the end of the process that was not noted", func() bool { return !alive(unnoted) })
+	if !alive(other) {
+		t.Error("a process of an attempt that does not run was ended")
+	}
 	if !alive(stranger) {
 		t.Error("a process with the same number and another start was ended")
 	}
@@ -195,9 +202,10 @@ func TestDeadPredecessor(t *testing.T) {
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
 // sleeper starts a process that leads a group.
-func sleeper(t *testing.T) int {
+func sleeper(t *testing.T, env ...string) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "300")
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
