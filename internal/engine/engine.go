@@ -30,6 +30,7 @@ import (
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/dsl"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
@@ -111,6 +112,9 @@ type Engine struct {
 	kills     map[model.ExecutionID]*kill
 	wake      chan struct{}
 	killsCame chan struct{}
+	// doubtful are executions whose claim failed in a way that may have been committed all the same: nobody runs them, and
+	// their lease may be renewed with all others. They belong to claimLoop.
+	doubtful []model.ExecutionID
 }
 
 // New returns an engine that does nothing until Run.
@@ -255,6 +259,11 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 	}
 	more = len(ids) == claimBatch
 	// A lease of our own that ran out while a long commit kept the renewal waiting is renewed, not taken from its runner.
+	for _, id := range e.doubtful {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	ids = slices.DeleteFunc(ids, func(id model.ExecutionID) bool { return e.runner(id) != nil })
 	if len(ids) == 0 {
 		return false, nil
@@ -264,6 +273,10 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 		clear(epochs)
 		for _, id := range ids {
 			epoch, ok, err := tx.Claim(id, e.Owner, now, now.Add(e.Lease))
+			if fault.Is(err, fault.NotFound) {
+				// It was deleted meanwhile.
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -273,7 +286,9 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 		}
 		return nil
 	})
+	e.doubtful = nil
 	if err != nil {
+		e.doubtful = ids
 		return false, err
 	}
 	for _, id := range ids {

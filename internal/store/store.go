@@ -191,7 +191,7 @@ type ExecutionWriter interface {
 	InsertTasks(tasks []*model.Task) error
 	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
 	PutTasks(tasks []*model.Task) error
-	// SetTaskStates replaces the states of tasks that exist and nothing else.
+	// SetTaskStates replaces the states of different tasks that exist and nothing else.
 	SetTaskStates(tasks []*model.Task) error
 }
 

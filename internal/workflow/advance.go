@@ -13,7 +13,8 @@ func (r *Run) launch(i int32) {
 	if n.phase != queued || n.blocked || n.dropped {
 		return
 	}
-	if n.task.Parameters.ExecuteAfter.After(r.now) {
+	// What was sent already has had its time, by whoever's clock: its report may be on the way.
+	if n.task.State == model.TaskPending && n.task.Parameters.ExecuteAfter.After(r.now) {
 		n.phase = timed
 		r.inFlight++
 		r.timers.add(timer{at: n.task.Parameters.ExecuteAfter, node: i})

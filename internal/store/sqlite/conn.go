@@ -107,8 +107,10 @@ func (c *conn) insert(ctx context.Context, query string, args ...driver.Value) (
 
 // rowsAtOnce is how many of n rows one INSERT adds: a few forms only, so that their statements stay prepared.
 func rowsAtOnce(n int) int {
-	if n >= 16 {
-		return 16
+	for _, rows := range []int{64, 16} {
+		if n >= rows {
+			return rows
+		}
 	}
 	return 1
 }

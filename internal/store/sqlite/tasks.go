@@ -221,11 +221,36 @@ func (t *tx) PutTasks(list []*model.Task) error {
 }
 
 func (t *tx) SetTaskStates(list []*model.Task) error {
+	var order []model.TaskState
+	byState := map[model.TaskState][]*model.Task{}
 	for _, k := range list {
-		n, err := t.c.exec(t.ctx, "UPDATE tasks SET state = ? WHERE id = ?", string(k.State), string(k.ID))
-		if err := mustChange(n, err, "Operation", string(k.ID)); err != nil {
-			return err
+		if len(byState[k.State]) == 0 {
+			order = append(order, k.State)
+		}
+		byState[k.State] = append(byState[k.State], k)
+	}
+	for _, state := range order {
+		for same := byState[state]; len(same) > 0; {
+			n := rowsAtOnce(len(same))
+			if err := t.setTaskState(state, same[:n]); err != nil {
+				return err
+			}
+			same = same[n:]
 		}
 	}
 	return nil
+}
+
+// setTaskState puts different tasks into one state.
+func (t *tx) setTaskState(state model.TaskState, list []*model.Task) error {
+	args := make([]driver.Value, 1, 1+len(list))
+	args[0] = string(state)
+	for _, k := range list {
+		args = append(args, string(k.ID))
+	}
+	n, err := t.c.exec(t.ctx, "UPDATE tasks SET state = ? WHERE id IN ("+placeholders(len(list))+")", args...)
+	if err == nil && n < len(list) {
+		return fault.Missing("Operation", taskNames(list))
+	}
+	return mustChange(n, err, "Operation", taskNames(list))
 }

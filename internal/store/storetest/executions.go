@@ -228,13 +228,21 @@ func testTasks(t *testing.T, open Opener) {
 	var many []*model.Task
 	var lines []*model.Event
 	x := read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") })
-	for i := range 53 {
+	for i := range 253 {
 		many = append(many, task(fmt.Sprintf("many-%d", i), other, model.TaskPending))
 		many[i].Parameters.CurrentRetries = i
 		lines = append(lines, event(x, i, fmt.Sprintf("line %d", i)))
 	}
 	e.must(func(tx store.Tx) error { return errors.Join(tx.InsertTasks(many), tx.InsertEvents(lines)) })
 	equal(t, "many tasks keep their documents", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") })[1:], many)
+	for i, k := range many {
+		k.State = []model.TaskState{model.TaskSending, model.TaskSucceeded, model.TaskFailed}[i%3]
+	}
+	e.must(func(tx store.Tx) error { return tx.SetTaskStates(many) })
+	equal(t, "many tasks in their new states", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") })[1:], many)
+	e.fails(fault.NotFound, func(tx store.Tx) error {
+		return tx.SetTaskStates(append(many[:40:40], &model.Task{ID: "nope", State: model.TaskSending}))
+	})
 	stored := read(e, func(r store.Reader) (store.Page[*model.Event], error) {
 		return r.Events(store.EventQuery{Scope: store.Scope{Admin: true}, Limit: -1})
 	}).Items
