@@ -209,6 +209,11 @@ func (e *Engine) claimLoop(ctx context.Context) error {
 		if more && err == nil {
 			continue
 		}
+		select {
+		case <-e.wake:
+			continue
+		default:
+		}
 		timer := e.Clock.NewTimer(scanInterval)
 		select {
 		case <-ctx.Done():

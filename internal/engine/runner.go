@@ -320,6 +320,23 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 	}
 	r.local = nil
 	if len(batch) == 0 {
+		switch r.next() {
+		case happenedPoke:
+			return r.cancelInput(ctx)
+		case happenedTimer:
+			r.timer.stop()
+			return []delivery{{input: workflow.Due{}}}, nil
+		case happenedOverdue:
+			return nil, r.sendAgain(ctx)
+		}
+		select {
+		case p := <-r.pinged:
+			return nil, r.answered(ctx, p)
+		default:
+		}
+		if len(r.inbox) > 0 {
+			return r.drain(r.accept(batch, <-r.inbox)), nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -336,15 +353,49 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 			batch = r.accept(batch, d)
 		}
 	}
+	return r.drain(batch), nil
+}
+
+// drain adds what else was delivered.
+func (r *runner) drain(batch []delivery) []delivery {
 	for len(batch) < maxBatch {
 		select {
 		case d := <-r.inbox:
 			batch = r.accept(batch, d)
 		default:
-			return batch, nil
+			return batch
 		}
 	}
-	return batch, nil
+	return batch
+}
+
+// What wait looks for before it takes whatever comes: a request to cancel and a time that has come must not stand back
+// behind reports that never cease.
+const (
+	happenedNothing = iota
+	happenedPoke
+	happenedTimer
+	happenedOverdue
+)
+
+// next takes what comes first of the things that have happened. Their order is fixed, so that a simulation replays.
+func (r *runner) next() int {
+	select {
+	case <-r.poked:
+		return happenedPoke
+	default:
+	}
+	select {
+	case <-r.timer.c():
+		return happenedTimer
+	default:
+	}
+	select {
+	case <-r.overdue.c():
+		return happenedOverdue
+	default:
+	}
+	return happenedNothing
 }
 
 // accept adds a delivery to a batch unless it is the report of an attempt from before the execution was resumed: that
