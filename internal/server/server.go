@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Config.Store != "" || o.Config.Blob != "" {
 		return errors.New("this manager keeps its state and files in its data directory only; leave the settings store and blob empty")
 	}
-	if m.dir, err = openDataDir(o.Config.DataDir); err != nil {
+	if m.dir, err = openDataDir(o.Config.DataDir, m.clock); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dir.close()) }()

@@ -93,11 +93,21 @@ type noFiles struct{}
 func (noFiles) Fetch(context.Context, string, string) (dsl.Fetched, error) { return dsl.Fetched{}, nil }
 func (noFiles) Exists(context.Context, string) bool                        { return false }
 
-// parsed are the plans of both versions, parsed once for all simulations.
-var parsed = sync.OnceValues(func() (map[model.BlueprintID]json.RawMessage, error) {
+// plansOnce keeps the plans of both versions, parsed once for all simulations.
+var plansOnce struct {
+	sync.Mutex
+	plans map[model.BlueprintID]json.RawMessage
+}
+
+func parsed(ctx context.Context) (map[model.BlueprintID]json.RawMessage, error) {
+	plansOnce.Lock()
+	defer plansOnce.Unlock()
+	if plansOnce.plans != nil {
+		return plansOnce.plans, nil
+	}
 	out := map[model.BlueprintID]json.RawMessage{}
 	for id, text := range map[model.BlueprintID]string{"one": modelOne, "two": modelTwo} {
-		plan, problems := dsl.Parse(context.Background(), dsl.Input{Text: []byte(text), Location: "/b/blueprint.yaml", WorkingDirectory: "/b",
+		plan, problems := dsl.Parse(ctx, dsl.Input{Text: []byte(text), Location: "/b/blueprint.yaml", WorkingDirectory: "/b",
 			NoBuiltInTypes: true}, noFiles{})
 		if problems.HasErrors() {
 			return nil, fmt.Errorf("parse blueprint %s of the simulation: %w", id, problems.Err())
@@ -108,12 +118,13 @@ var parsed = sync.OnceValues(func() (map[model.BlueprintID]json.RawMessage, erro
 		}
 		out[id] = data
 	}
+	plansOnce.plans = out
 	return out, nil
-})
+}
 
 // deployModel stores a deployment whose model will change: it is scaled, healed and updated.
 func (w *world) deployModel(id model.DeploymentID) {
-	plans, err := parsed()
+	plans, err := parsed(w.ctx)
 	if err != nil {
 		w.broke("%v", err)
 		return

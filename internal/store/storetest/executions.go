@@ -225,6 +225,16 @@ func testTasks(t *testing.T, open Opener) {
 	equal(t, "tasks of a graph", count("graph_id", "g2"), 1)
 	equal(t, "failed tasks", count("graph_id", "g1", "state", "failed"), 1)
 	equal(t, "tasks of nothing", count("graph_id", "nope"), 0)
+	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("nope"); return err })
+	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Graph("nope"); return err })
+}
+
+// testManyTasks writes more tasks and events than one statement takes.
+func testManyTasks(t *testing.T, open Opener) {
+	e := newEnv(t, open)
+	e.execution(e.deployment(tenantA, "d1"), "x1", 0, model.ExecutionStarted)
+	other := &model.Graph{ID: "g2", Execution: "x1", Name: "start", CreatedAt: at(1)}
+	e.must(func(tx store.Tx) error { return tx.InsertGraph(other) })
 	var many []*model.Task
 	var lines []*model.Event
 	x := read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") })
@@ -234,12 +244,12 @@ func testTasks(t *testing.T, open Opener) {
 		lines = append(lines, event(x, i, fmt.Sprintf("line %d", i)))
 	}
 	e.must(func(tx store.Tx) error { return errors.Join(tx.InsertTasks(many), tx.InsertEvents(lines)) })
-	equal(t, "many tasks keep their documents", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") })[1:], many)
+	equal(t, "many tasks keep their documents", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") }), many)
 	for i, k := range many {
 		k.State = []model.TaskState{model.TaskSending, model.TaskSucceeded, model.TaskFailed}[i%3]
 	}
 	e.must(func(tx store.Tx) error { return tx.SetTaskStates(many) })
-	equal(t, "many tasks in their new states", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") })[1:], many)
+	equal(t, "many tasks in their new states", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") }), many)
 	e.fails(fault.NotFound, func(tx store.Tx) error {
 		return tx.SetTaskStates(append(many[:40:40], &model.Task{ID: "nope", State: model.TaskSending}))
 	})
@@ -252,6 +262,4 @@ func testTasks(t *testing.T, open Opener) {
 		}
 	}
 	e.fails(fault.Conflict, func(tx store.Tx) error { return tx.InsertTasks(many) })
-	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("nope"); return err })
-	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Graph("nope"); return err })
 }

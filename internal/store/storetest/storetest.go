@@ -49,6 +49,7 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"Leases", testLeases},
 		{"ClaimRace", testClaimRace},
 		{"Tasks", testTasks},
+		{"ManyTasks", testManyTasks},
 		{"Modifications", testModifications},
 		{"DeploymentUpdates", testDeploymentUpdates},
 		{"Events", testEvents},
