@@ -7,7 +7,7 @@
 // The agent never decides about retries, never touches a database and knows the manager only through Manager.
 //
 // Invariants: the result of an attempt is in the journal before it is reported, and reported before its message is
-// acknowledged; its logs reach the manager before its result; a killed attempt is never reported; no process of an
+// acknowledged; its logs reach the manager before its result; a killed attempt has no result; no process of an
 // attempt outlives its kill.
 //
 //	message ─▶ journal? ─▶ execution still wanted? ─▶ started ─▶ function ─▶ logs ─▶ journal ─▶ finished ─▶ ack
@@ -22,6 +22,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -169,10 +170,28 @@ func (a *Agent) watchCancels(ctx context.Context) error {
 			a.log.Warn("ignored a cancel", "error", err)
 			return
 		}
-		if n := a.running.kill(c.Execution); n > 0 {
+		if n := a.running.kill(c); n > 0 {
 			a.log.Info("killing operations", "execution", c.Execution, "operations", n)
 		}
+		a.tellKilled(slices.DeleteFunc(c.Attempts, func(id string) bool {
+			past := a.journal.lookup(id)
+			return !past.dropped && past.result == nil
+		}))
 	})
+}
+
+// tellKilled says that nothing runs any more of attempts. Nobody depends on it: the question is repeated.
+func (a *Agent) tellKilled(attempts []string) {
+	if len(attempts) == 0 {
+		return
+	}
+	data, err := json.Marshal(operation.Killed{Attempts: attempts})
+	if err == nil {
+		err = a.o.Bus.Notify(operation.KilledTopic, data)
+	}
+	if err != nil {
+		a.log.Warn("tell that operations were killed", "attempts", len(attempts), "error", err)
+	}
 }
 
 // endLeftovers ends the process groups that a dead predecessor left running.
@@ -184,6 +203,10 @@ func (a *Agent) endLeftovers() {
 		}
 		a.log.Warn("ending a process of a dead predecessor", "attempt", id, "pid", p.PID)
 		ends.Go(func() { script.EndGroup(a.o.Clock, p.PID) })
+	}
+	for id, group := range groupsOf(a.journal.unknown()) {
+		a.log.Warn("ending a process of a dead predecessor that it had not noted yet", "attempt", id, "group", group)
+		ends.Go(func() { script.EndGroup(a.o.Clock, group) })
 	}
 	ends.Wait()
 }
@@ -227,13 +250,13 @@ func (r *registry) end(t *attempt) {
 	delete(r.attempts, t.key())
 }
 
-// kill ends the attempts of an execution and returns how many there are.
-func (r *registry) kill(execution model.ExecutionID) int {
+// kill ends the attempts that are meant and returns how many there are.
+func (r *registry) kill(c operation.Cancel) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
 	for _, t := range r.attempts {
-		if t.execution == execution {
+		if c.Means(t.id) {
 			t.cancel(errKilled)
 			n++
 		}

@@ -224,7 +224,11 @@ func (a *Agent) batch(t *attempt) script.Batch {
 // drop forgets an attempt that nobody wants to hear of.
 func (a *Agent) drop(t *attempt) error {
 	a.log.Info("dropped operation", "attempt", t.id)
-	return a.journal.drop(t.id, t.token())
+	if err := a.journal.drop(t.id, t.token()); err != nil {
+		return err
+	}
+	a.tellKilled([]string{t.id})
+	return nil
 }
 
 // token is the hash of the execution token. A resumed execution has a new one, so that what was dropped for the old one

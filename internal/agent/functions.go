@@ -93,7 +93,7 @@ func runScript(ctx context.Context, op *Operation) operation.Result {
 	defer output.Close()
 	return script.Run(ctx, script.Request{
 		Message: op.Message, Manager: op.Manager, Emit: op.Emit, Clock: a.o.Clock,
-		Env: a.environment(op.Message), TempDir: a.o.TempDir, WorkDir: a.o.WorkDir,
+		Env: append(a.environment(op.Message), attemptVariable+"="+op.attempt.id), TempDir: a.o.TempDir, WorkDir: a.o.WorkDir,
 		CtxDir: a.ctxDir(), Python: a.o.Python, PythonDir: a.pythonDir(), Output: output,
 		Started: func(pid int) error {
 			p, err := describeProcess(pid)

@@ -14,6 +14,9 @@ import (
 	"github.com/reifyhq/reify/internal/workflow"
 )
 
+// trimRows is how many rows one update of a deletion removes.
+const trimRows = 1000
+
 // begin writes that the execution started, in one transaction with its first event and its deployment's status.
 func (r *runner) begin(ctx context.Context) error {
 	now := r.e.Clock.Now()
@@ -84,6 +87,9 @@ func (r *runner) workflowEvent(x *model.Execution, now time.Time, t model.EventT
 
 // finish writes the end of the execution: event, status, deployment statuses, and the queued executions whose turn it is.
 func (r *runner) finish(ctx context.Context, end workflow.End) error {
+	if err := r.emptyDeployment(ctx, end); err != nil {
+		return fmt.Errorf("empty deployment %s: %w", r.exec.Deployment, err)
+	}
 	var woken []model.ExecutionID
 	retarget, end, err := r.targets(ctx, end)
 	if err != nil {
@@ -130,6 +136,7 @@ func (r *runner) finish(ctx context.Context, end workflow.End) error {
 	if err != nil {
 		return fmt.Errorf("end execution %s: %w", r.id, err)
 	}
+	r.e.keepKilling(r.id, r.exec.TokenSerial, r.killed)
 	r.e.notify(TopicEnded, r.id)
 	for _, id := range woken {
 		r.e.notify(TopicWake, id)
@@ -180,13 +187,50 @@ func (r *runner) conclude(x *model.Execution, end workflow.End, now time.Time) *
 		ev := r.workflowEvent(x, now, model.EventWorkflowFailed, name+" failed: "+end.Failure.Message+drySuffix(x))
 		ev.ErrorCauses = end.Failure.Causes
 		return ev
-	case end.Cancelled || x.Status.Cancelling():
+	case !deletes(x) && (end.Cancelled || x.Status.Cancelling()):
 		x.Status = model.ExecutionCancelled
 		return r.workflowEvent(x, now, model.EventWorkflowCancelled, name+" cancelled")
 	default:
 		x.Status = model.ExecutionTerminated
 		return r.workflowEvent(x, now, model.EventWorkflowSucceeded, name+" succeeded"+drySuffix(x))
 	}
+}
+
+// deletes reports whether an execution has begun to delete its deployment. From then on there is no way back: a cancel comes
+// too late.
+func deletes(x *model.Execution) bool {
+	return x.Workflow == model.WorkflowDeleteEnvironment && x.Progress.Step > 0
+}
+
+// emptyDeployment removes in slices what a deployment holds that the end of this execution deletes, so that nobody waits
+// long for his own writes. The execution notes first that it has begun; after a crash it goes on.
+func (r *runner) emptyDeployment(ctx context.Context, end workflow.End) error {
+	if r.exec.Workflow != model.WorkflowDeleteEnvironment || end.Cancelled {
+		return nil
+	}
+	if force, _ := r.exec.Parameters["force"].(bool); end.Failure != nil && !force {
+		return nil
+	}
+	isGoing := false
+	err := r.update(ctx, func(tx store.Tx) error {
+		x, err := tx.Execution(r.id)
+		if err != nil {
+			return err
+		}
+		if isGoing = deletes(x); isGoing || x.Status.Ended() || x.Status.Cancelling() {
+			return nil
+		}
+		isGoing = true
+		x.Progress.Step = 1
+		return tx.UpdateExecution(x)
+	})
+	for removed := 1; err == nil && isGoing && removed > 0; {
+		err = r.update(ctx, func(tx store.Tx) (err error) {
+			removed, err = tx.TrimDeployment(r.exec.Tenant, r.exec.Deployment, trimRows)
+			return err
+		})
+	}
+	return err
 }
 
 // settleDeployment recomputes the statuses of the execution's deployment, or removes the deployment when the execution

@@ -87,7 +87,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Config.Store != "" {
 		return errors.New("this manager keeps its state in its data directory only; leave the setting store empty")
 	}
-	if m.dir, err = openDataDir(o.Config.DataDir); err != nil {
+	if m.dir, err = openDataDir(o.Config.DataDir, m.clock); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dir.close()) }()

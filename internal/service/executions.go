@@ -390,7 +390,7 @@ func (s *Service) Acted(acted []*model.Execution) error {
 
 // kill tells every executor to end the operations of the execution.
 func (s *Service) kill(x *model.Execution) error {
-	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID})
+	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID, Serial: x.TokenSerial})
 	if err == nil {
 		err = s.Bus.Notify(operation.CancelTopic, data)
 	}

@@ -191,7 +191,7 @@ func (r *Run) retry(i int32, v verdict) {
 	for k := first; int(k) < len(r.nodes); k++ {
 		n := &r.nodes[k]
 		r.alive++
-		r.touch(k)
+		r.rewrite(k)
 		if counts(n.task) {
 			r.out.Total++
 		}

@@ -183,3 +183,34 @@ func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) er
 	}
 	return nil
 }
+
+func (t *tx) TrimDeployment(tenant model.TenantName, id model.DeploymentID, limit int) (int, error) {
+	runs := map[model.ExecutionID]bool{}
+	for _, x := range t.s.executions.where(func(x *model.Execution) bool { return x.Tenant == tenant && x.Deployment == id }) {
+		runs[x.v.ID] = true
+	}
+	left := limit
+	t.removeEvents(func(e *model.Event) bool {
+		gone := left > 0 && runs[e.Execution]
+		if gone {
+			left--
+		}
+		return gone
+	})
+	trim(&t.s.tasks, &left, func(k *model.Task) bool { return runs[k.Execution] })
+	trim(&t.s.instances, &left, func(i *model.NodeInstance) bool { return i.Tenant == tenant && i.Deployment == id })
+	trim(&t.s.nodes, &left, func(n *model.Node) bool { return n.Tenant == tenant && n.Deployment == id })
+	return limit - left, nil
+}
+
+// trim removes the first rows that satisfy gone, as many as are left to be removed.
+func trim[T any](rows *table[T], left *int, gone func(*T) bool) {
+	first := rows.where(gone)
+	first = first[:min(*left, len(first))]
+	*left -= len(first)
+	chosen := map[*T]bool{}
+	for _, r := range first {
+		chosen[r.v] = true
+	}
+	rows.removeWhere(func(v *T) bool { return chosen[v] })
+}

@@ -145,8 +145,18 @@ func (t *tx) ReleaseLease(id model.ExecutionID, epoch int64) error {
 	return nil
 }
 
-func (t *tx) Fence(id model.ExecutionID, epoch int64) error {
-	if x, ok := t.s.executions.get(string(id)); !ok || x.v.Lease.Epoch != epoch {
+func (t *tx) CountOperations(id model.ExecutionID, total, finished int) error {
+	x, err := t.Execution(id)
+	if err != nil {
+		return err
+	}
+	x.TotalOperations += total
+	x.FinishedOperations += finished
+	return t.UpdateExecution(x)
+}
+
+func (r reader) Fence(id model.ExecutionID, epoch int64) error {
+	if x, ok := r.s.executions.get(string(id)); !ok || x.v.Lease.Epoch != epoch {
 		return store.ErrFenced
 	}
 	return nil
@@ -253,4 +263,50 @@ func (t *tx) PutTasks(list []*model.Task) error {
 		}
 	}
 	return nil
+}
+
+func (t *tx) SetTaskStates(list []*model.Task) error {
+	for _, k := range list {
+		old, ok := t.s.tasks.get(string(k.ID))
+		if !ok {
+			return fault.Missing("Operation", string(k.ID))
+		}
+		changed := *old.v
+		changed.State = k.State
+		t.s.tasks.set(string(k.ID), row[model.Task]{old.seq, &changed})
+	}
+	return nil
+}
+
+// SharedTasks returns the tasks of a graph in the order of their insertion without copying them. They belong to the store
+// and must not be changed: the simulation looks at them after every step.
+func (s *Store) SharedTasks(g model.GraphID) []*model.Task {
+	rows := s.root.Load().tasks.where(func(k *model.Task) bool { return k.Graph == g })
+	out := make([]*model.Task, len(rows))
+	for i, r := range rows {
+		out[i] = r.v
+	}
+	return out
+}
+
+// SharedExecution returns an execution without copying it, nil when there is none; it must not be changed.
+func (s *Store) SharedExecution(id model.ExecutionID) *model.Execution {
+	x, _ := s.root.Load().executions.get(string(id))
+	return x.v
+}
+
+// SharedExecutions returns all executions without copying them; they must not be changed.
+func (s *Store) SharedExecutions() []*model.Execution {
+	rows := s.root.Load().executions.where(func(*model.Execution) bool { return true })
+	out := make([]*model.Execution, len(rows))
+	for i, r := range rows {
+		out[i] = r.v
+	}
+	return out
+}
+
+// SharedTask returns a task without copying it, nil when there is none; it must not be changed.
+func (s *Store) SharedTask(id model.TaskID) *model.Task {
+	k, _ := s.root.Load().tasks.get(string(id))
+	return k.v
 }

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"fmt"
+
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -139,4 +141,30 @@ func (t *tx) UpdateDeployment(d *model.Deployment) error {
 func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) error {
 	n, err := t.c.exec(t.ctx, "DELETE FROM deployments WHERE tenant = ? AND id = ?", string(tenant), string(id))
 	return mustChange(n, err, "Deployment", string(id))
+}
+
+// trims remove a slice of what a deployment holds, the ends of its foreign keys first. Their arguments are the id, the
+// tenant and the limit.
+var trims = []string{
+	"DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE deployment = " +
+		"(SELECT seq FROM deployments WHERE id = ?1 AND tenant = ?2) LIMIT ?3)",
+	"DELETE FROM tasks WHERE seq IN (SELECT t.seq FROM executions e CROSS JOIN graphs g ON g.execution = e.seq " +
+		"CROSS JOIN tasks t ON t.graph = g.seq WHERE e.deployment = ?1 AND +e.tenant = ?2 LIMIT ?3)",
+	"DELETE FROM instances WHERE seq IN (SELECT seq FROM instances WHERE deployment = ?1 AND +tenant = ?2 LIMIT ?3)",
+	"DELETE FROM nodes WHERE seq IN (SELECT seq FROM nodes WHERE deployment = ?1 AND +tenant = ?2 LIMIT ?3)",
+}
+
+func (t *tx) TrimDeployment(tenant model.TenantName, id model.DeploymentID, limit int) (int, error) {
+	removed := 0
+	for _, query := range trims {
+		if removed >= limit {
+			break
+		}
+		n, err := t.c.exec(t.ctx, query, string(id), string(tenant), int64(limit-removed))
+		if err != nil {
+			return 0, fmt.Errorf("empty deployment %s: %w", id, err)
+		}
+		removed += n
+	}
+	return removed, nil
 }

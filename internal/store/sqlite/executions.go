@@ -195,9 +195,15 @@ func (t *tx) ReleaseLease(id model.ExecutionID, epoch int64) error {
 	return nil
 }
 
-func (t *tx) Fence(id model.ExecutionID, epoch int64) error {
+func (t *tx) CountOperations(id model.ExecutionID, total, finished int) error {
+	n, err := t.c.exec(t.ctx, "UPDATE executions SET total_operations = total_operations + ?, "+
+		"finished_operations = finished_operations + ? WHERE id = ?", int64(total), int64(finished), string(id))
+	return mustChange(n, err, "Execution", string(id))
+}
+
+func (r *reader) Fence(id model.ExecutionID, epoch int64) error {
 	var current int64
-	found, err := t.c.one(t.ctx, "SELECT lease_epoch FROM executions WHERE id = ?", func(r *row) { current = r.number() },
+	found, err := r.c.one(r.ctx, "SELECT lease_epoch FROM executions WHERE id = ?", func(r *row) { current = r.number() },
 		string(id))
 	if err != nil {
 		return fmt.Errorf("check the lease of execution %s: %w", id, err)

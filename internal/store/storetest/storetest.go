@@ -54,6 +54,7 @@ func RunExecutions(t *testing.T, open Opener) {
 		{"Leases", testLeases},
 		{"ClaimRace", testClaimRace},
 		{"Tasks", testTasks},
+		{"ManyTasks", testManyTasks},
 		{"Modifications", testModifications},
 		{"DeploymentUpdates", testDeploymentUpdates},
 		{"Plugins", testPlugins},

@@ -51,9 +51,10 @@ var orderless = map[string]bool{"s03_tenants_users:9": true, "s07_deployments:30
 
 func leftOut(x *exchange) bool { return slices.Contains(premium, x.id()) }
 
-// forgive drops what differs on purpose. Without an exchange only the differences of all lines count.
-func (m *matcher) forgive(x *exchange) {
-	id := ""
+// forgive drops what differs on purpose and returns why this very line does; when a difference is listed for the line and
+// is not there any more, that is a difference too. Without an exchange only the differences of all lines count.
+func (m *matcher) forgive(x *exchange) (reason string) {
+	id, before := "", slices.Clone(m.diffs)
 	if x != nil {
 		id = x.id()
 	}
@@ -62,4 +63,14 @@ func (m *matcher) forgive(x *exchange) {
 			return (f.line == "" || f.line == id) && f.where.MatchString(d)
 		})
 	})
+	for _, f := range differences {
+		switch {
+		case x == nil || f.line != id:
+		case !slices.ContainsFunc(before, f.where.MatchString):
+			m.diffs = append(m.diffs, "it is listed as a deliberate difference ("+f.reason+") and does not differ any more")
+		default:
+			reason = f.reason
+		}
+	}
+	return reason
 }
