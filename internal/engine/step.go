@@ -127,7 +127,8 @@ func (r *runner) writing(eff workflow.Effects) *writing {
 	return w
 }
 
-// instanceChanges joins what a step does to each instance: only its end can be seen.
+// instanceChanges joins what a step does to each instance: only its end can be seen, and how many states led there. System
+// properties are written together with a change of state where there is one (recordings of the REST API, s08).
 func instanceChanges(eff workflow.Effects) []store.InstanceChange {
 	if len(eff.States) == 0 && len(eff.Patches) == 0 {
 		return nil
@@ -144,7 +145,10 @@ func instanceChanges(eff workflow.Effects) []store.InstanceChange {
 		return &out[i]
 	}
 	for _, s := range eff.States {
-		of(s.Instance).State = s.State
+		if c := of(s.Instance); c.State != s.State {
+			c.State = s.State
+			c.Steps++
+		}
 	}
 	for _, p := range eff.Patches {
 		c := of(p.Instance)

@@ -153,7 +153,7 @@ type DeploymentWriter interface {
 	// UpdateInstance replaces the instance and returns nothing about versions: the caller compares and increments.
 	UpdateInstance(i *model.NodeInstance) error
 	// ChangeInstances changes states and system properties of instances that the tenant sees, in order. The version of an
-	// instance grows by one with each entry that changes it; entries for an instance that is gone do nothing.
+	// instance grows by the Steps of each entry that changes it; entries for an instance that is gone do nothing.
 	ChangeInstances(t model.TenantName, changes []InstanceChange) error
 	DeleteInstance(t model.TenantName, id model.InstanceID) error
 }
@@ -166,6 +166,8 @@ type InstanceChange struct {
 	// System are the keys of the system properties to be set; a nil value removes the key, the JSON text null (a
 	// json.RawMessage) sets it to null.
 	System model.Document
+	// Steps is how many changes of state after one another the entry stands for, by which the version grows; 0 is one.
+	Steps int
 }
 
 // ExecutionReader reads executions, graphs and tasks.

@@ -131,8 +131,9 @@ func (a *API) addEvents(w http.ResponseWriter, r *http.Request, actor *service.A
 		return err
 	}
 	var n service.NewEvents
-	for key, kind := range map[string]model.EventKind{"events": model.KindEvent, "logs": model.KindLog} {
-		list, err := body.List(key)
+	// Events before logs, always: equal times keep the order of storage.
+	for _, kind := range []model.EventKind{model.KindEvent, model.KindLog} {
+		list, err := body.List(map[model.EventKind]string{model.KindEvent: "events", model.KindLog: "logs"}[kind])
 		if err != nil {
 			return err
 		}

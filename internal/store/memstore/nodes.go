@@ -157,7 +157,7 @@ func (t *tx) UpdateInstance(i *model.NodeInstance) error {
 func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceChange) error {
 	for _, c := range changes {
 		old, err := t.Instance(tenant, c.Instance)
-		if fault.Is(err, fault.NotFound) || err == nil && len(c.System) == 0 && (c.State == "" || c.State == old.State) {
+		if fault.Is(err, fault.NotFound) || err == nil && len(c.System) == 0 && (c.State == "" || c.State == old.State && c.Steps < 2) {
 			continue
 		}
 		if err != nil {
@@ -176,7 +176,7 @@ func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceCh
 			}
 			old.SystemProperties[k] = v
 		}
-		old.Version++
+		old.Version += max(c.Steps, 1)
 		if err := t.UpdateInstance(old); err != nil {
 			return err
 		}

@@ -215,9 +215,6 @@ func (t *tx) UpdateInstance(i *model.NodeInstance) error {
 	return mustChange(n, err, "NodeInstance", string(i.ID))
 }
 
-// changeable is the condition for an instance that a tenant sees and may change.
-const changeable = " WHERE id = ? AND (tenant = ? OR visibility = 'global')"
-
 func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceChange) error {
 	for _, c := range changes {
 		var err error
@@ -225,8 +222,9 @@ func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceCh
 		case len(c.System) > 0:
 			err = t.changeInstance(tenant, c)
 		case c.State != "":
-			_, err = t.c.exec(t.ctx, "UPDATE instances SET state = ?, version = version + 1"+changeable+" AND state <> ?",
-				string(c.State), string(c.Instance), string(tenant), string(c.State))
+			_, err = t.c.exec(t.ctx, "UPDATE instances SET state = ?1, version = version + ?2"+
+				" WHERE id = ?3 AND (tenant = ?4 OR visibility = 'global') AND (state <> ?1 OR ?2 > 1)",
+				string(c.State), int64(max(c.Steps, 1)), string(c.Instance), string(tenant))
 		}
 		if err != nil {
 			return fmt.Errorf("change node instance %s: %w", c.Instance, err)
@@ -239,7 +237,8 @@ func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceCh
 func (t *tx) changeInstance(tenant model.TenantName, c store.InstanceChange) error {
 	var seq int64
 	var state, text string
-	found, err := t.c.one(t.ctx, "SELECT seq, state, system_properties FROM instances"+changeable, func(r *row) {
+	found, err := t.c.one(t.ctx, "SELECT seq, state, system_properties FROM instances "+
+		"WHERE id = ? AND (tenant = ? OR visibility = 'global')", func(r *row) {
 		seq, state, text = r.number(), r.text(), r.text()
 	}, string(c.Instance), string(tenant))
 	if err != nil || !found {
@@ -267,9 +266,10 @@ func (t *tx) changeInstance(tenant model.TenantName, c store.InstanceChange) err
 	}
 	var v values
 	v.text(state)
+	v.list = append(v.list, int64(max(c.Steps, 1)))
 	v.document(true, system)
 	v.list = append(v.list, seq)
-	_, err = t.write("UPDATE instances SET state = ?, version = version + 1, system_properties = ? WHERE seq = ?", &v)
+	_, err = t.write("UPDATE instances SET state = ?, version = version + ?, system_properties = ? WHERE seq = ?", &v)
 	return err
 }
 
