@@ -92,6 +92,9 @@ func (a *API) putUpdate(w http.ResponseWriter, r *http.Request, actor *service.A
 
 // restoreUpdates answers POST deployment-updates (rest-api, section 4.7).
 func (a *API) restoreUpdates(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := actor.RequireTenant("deployment_update_create"); err != nil {
+		return err
+	}
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
