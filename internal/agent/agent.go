@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ import (
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
 	"github.com/reifyhq/reify/internal/script"
 )
 
@@ -39,6 +41,8 @@ type Manager interface {
 	script.Manager
 	// ExecutionStatus returns the status of an execution; fault.Unauthorized when the token is no longer valid.
 	ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error)
+	// Open opens a file of the API, such as plugins/ID/archive; the caller closes it.
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
 }
 
 // Options configure an agent. Bus, WorkDir and ManagerFor are required.
@@ -64,8 +68,11 @@ type Options struct {
 	Python string
 	// Env is the environment of operations before the agent's own additions; the agent's own when nil.
 	Env []string
-	// Find returns more functions, such as those of installed plugins; it is asked after the built-in ones. Nil has none.
+	// Find returns more functions; it is asked after the built-in ones. Nil has none.
 	Find func(*operation.Message) (Function, bool)
+	// Plugins runs what is not built in: the operations of Python plugins. Nil has none. It must be started before Run
+	// and closed after it.
+	Plugins *pyhost.Host
 	// Log receives what happens to the agent itself; nil discards it.
 	Log *slog.Logger
 }

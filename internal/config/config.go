@@ -30,6 +30,7 @@ type Config struct {
 
 	Workflow   Workflow
 	Executor   Executor
+	Python     Python
 	Executions Executions
 	Limits     Limits
 	Shutdown   Shutdown
@@ -73,6 +74,20 @@ type Executor struct {
 	Slots int
 }
 
+// Python says where the plugins of the manager's own executor, which are Python packages, run.
+type Python struct {
+	// Program is the interpreter that the environment is made with.
+	Program string
+	// Base is the directory of the environment; empty is python in the data directory. Managers may share it.
+	Base string
+	// Wheelhouse is a directory of wheels to install from instead of the package registry.
+	Wheelhouse string
+	// SetupOnUse makes the environment when the first operation needs it.
+	SetupOnUse bool
+	// Warm forks operations from processes that have everything loaded.
+	Warm bool
+}
+
 // Executions bounds the work of a manager.
 type Executions struct {
 	// MaxConcurrent is the number of executions that run at the same time; others are queued.
@@ -101,6 +116,7 @@ func Default() Config {
 		Admin:      Admin{Username: "admin"},
 		Workflow:   Workflow{TaskRetries: 60, TaskRetryInterval: 15 * time.Second, WaitAfterFail: 10 * time.Minute},
 		Executor:   Executor{Slots: 20},
+		Python:     Python{Program: "python3", SetupOnUse: true, Warm: true},
 		Executions: Executions{MaxConcurrent: 20},
 		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000},
 		Shutdown:   Shutdown{Grace: 30 * time.Second},

@@ -28,6 +28,7 @@ import (
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -56,6 +57,7 @@ type manager struct {
 	service  *service.Service
 	engine   *engine.Engine
 	agent    *agent.Agent
+	plugins  *pyhost.Host
 	listener net.Listener
 	http     *http.Server
 }
@@ -91,6 +93,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := m.build(ctx, blobs); err != nil {
 		return err
 	}
+	if err := m.plugins.Start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.plugins.Close()) }()
 	return m.run(ctx)
 }
 
@@ -126,9 +132,10 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 	if err != nil {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
+	m.plugins = m.pluginHost(handler)
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach, Plugins: m.plugins,
 	})
 	return nil
 }
