@@ -391,10 +391,12 @@ func resumable(d *model.Deployment, x *model.Execution) error {
 // another one already repeats stays as it is (workflows, section 5.3). It reports whether the execution's graph has
 // anything left to do.
 func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err error) {
-	if x.Progress.Graph == "" {
-		return false, nil
+	var tasks []*model.Task
+	if x.Progress.Graph != "" {
+		tasks, err = tx.GraphTasks(x.Progress.Graph)
+	} else {
+		tasks, err = foreignTasks(tx, x.ID)
 	}
-	tasks, err := tx.GraphTasks(x.Progress.Graph)
 	if err != nil {
 		return false, err
 	}
@@ -416,6 +418,20 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err e
 		reset = append(reset, t)
 	}
 	return goesOn || len(reset) > 0, tx.PutTasks(reset)
+}
+
+// foreignTasks returns the tasks of the graphs that a custom workflow stored; the engine keeps no progress of those.
+func foreignTasks(tx store.Tx, id model.ExecutionID) ([]*model.Task, error) {
+	graphs, err := tx.Graphs(id)
+	var out []*model.Task
+	for _, g := range graphs {
+		tasks, err := tx.GraphTasks(g.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(tasks, func(t *model.Task) bool { return len(t.Parameters.Foreign) == 0 })...)
+	}
+	return out, err
 }
 
 // SetStatus changes the status of an execution from outside, as custom workflow processes do (rest-model, section 3.3).

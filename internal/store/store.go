@@ -172,6 +172,8 @@ type ExecutionWriter interface {
 	InsertTasks(tasks []*model.Task) error
 	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
 	PutTasks(tasks []*model.Task) error
+	// DeleteTask removes a task; others may still name it as a dependency.
+	DeleteTask(id model.TaskID) error
 }
 
 // ChangeReader reads deployment modifications and deployment updates.

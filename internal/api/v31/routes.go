@@ -17,6 +17,7 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/taskgraph"
 )
 
 // Info is what the manager says of itself.
@@ -38,11 +39,13 @@ type API struct {
 
 	people  *people.Service
 	catalog *catalog.Service
+	graphs  *taskgraph.Service
 }
 
 // New returns the API over the use cases.
 func New(door api.Door, info Info) *API {
-	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service)}
+	return &API{door: door, svc: door.Service, info: info, people: people.New(door.Service), catalog: catalog.New(door.Service),
+		graphs: taskgraph.New(door.Service)}
 }
 
 type route struct {
@@ -203,7 +206,12 @@ func (a *API) coreRoutes() []route {
 		{method: "GET", path: "/executions/{id}/why", handler: a.whyExecution},
 		{method: "GET", path: "/tasks_graphs", handler: a.listGraphs},
 		{method: "GET", path: "/operations", handler: a.listOperations},
+		{method: "POST", path: "/tasks_graphs/{id}", handler: a.createGraph},
+		{method: "PATCH", path: "/tasks_graphs/{id}", handler: a.patchGraph},
 		{method: "GET", path: "/operations/{id}", handler: a.getOperation},
+		{method: "PUT", path: "/operations/{id}", handler: a.createOperation},
+		{method: "PATCH", path: "/operations/{id}", handler: a.patchOperation},
+		{method: "DELETE", path: "/operations/{id}", handler: a.deleteOperation},
 
 		{method: "GET", path: "/nodes", handler: a.listNodes},
 		{method: "PATCH", path: "/nodes/{deployment}/{id}", handler: a.changeNode},

@@ -239,3 +239,11 @@ func (t *tx) PutTasks(list []*model.Task) error {
 	}
 	return nil
 }
+
+func (t *tx) DeleteTask(id model.TaskID) error {
+	if _, ok := t.s.tasks.get(string(id)); !ok {
+		return fault.Missing("Operation", string(id))
+	}
+	t.s.tasks.remove(string(id))
+	return nil
+}

@@ -203,3 +203,16 @@ func (t *tx) PutTasks(list []*model.Task) error {
 	}
 	return nil
 }
+
+func (t *tx) DeleteTask(id model.TaskID) error {
+	seq, err := t.seq("tasks", "Operation", string(id))
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"task_documents WHERE task", "tasks WHERE seq"} {
+		if _, err := t.c.exec(t.ctx, "DELETE FROM "+table+" = ?", seq); err != nil {
+			return fmt.Errorf("delete task %s: %w", id, err)
+		}
+	}
+	return nil
+}
