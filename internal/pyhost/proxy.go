@@ -1,9 +1,7 @@
 package pyhost
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -147,17 +145,9 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 // takeEvents hands the records of a request to the operations that they belong to. It reports false, with the body still to
 // be read, when they belong to somebody else.
 func takeEvents(r *http.Request, guests []*guest) bool {
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxEvents+1))
-	rest := r.Body
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(data), rest), rest}
-	if err != nil || len(data) > maxEvents {
-		return false
-	}
+	data, ok := reread(r)
 	var batch script.Batch
-	if model.DecodeJSON(data, &batch) != nil {
+	if !ok || model.DecodeJSON(data, &batch) != nil {
 		return false
 	}
 	var to []*guest

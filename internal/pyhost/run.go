@@ -155,7 +155,7 @@ func readOutput(dir string) (json.RawMessage, *model.TaskError, error) {
 
 // prepare makes a dispatch directory.
 func (h *Host) prepare(context any, kwargs model.Document, args []any) (string, error) {
-	name := "task"
+	name := "workflow"
 	if c, ok := context.(*operation.Context); ok {
 		parts := strings.Split(c.TaskName, ".")
 		name = "task-" + part(parts[0]+"."+parts[len(parts)-1])

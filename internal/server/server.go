@@ -29,6 +29,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/pyhost"
+	"github.com/reifyhq/reify/internal/pyworkflow"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -52,14 +53,16 @@ type manager struct {
 	dir   *dataDir
 	clock clock.Clock
 
-	store    *sqlite.Store
-	bus      *natsbus.Bus
-	service  *service.Service
-	engine   *engine.Engine
-	agent    *agent.Agent
-	plugins  *pyhost.Host
-	listener net.Listener
-	http     *http.Server
+	store   *sqlite.Store
+	bus     *natsbus.Bus
+	service *service.Service
+	engine  *engine.Engine
+	agent   *agent.Agent
+	plugins *pyhost.Host
+
+	workflows *pyworkflow.Runner
+	listener  net.Listener
+	http      *http.Server
 }
 
 // Run runs a manager until ctx ends, then stops it gracefully and returns nil. An error says what could not be started,
@@ -121,7 +124,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
-		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Custom: m.customWorkflow,
 	})
 	handler := m.handler()
 	m.http = &http.Server{
@@ -133,6 +136,7 @@ func (m *manager) build(ctx context.Context, blobs *fs.Store) error {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
 	m.plugins = m.pluginHost(handler)
+	m.workflows = m.workflowRunner(reach)
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
 		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach, Plugins: m.plugins,

@@ -447,9 +447,10 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 			return fault.New(fault.InvalidExecutionUpdate, "Invalid relationship - can't change status from %s to %s for \"%s\" execution "+
 				"while running \"%s\" workflow.", x.Status, next, x.ID, x.Workflow)
 		}
+		hasBegun := x.Status == model.ExecutionStarted
 		x.Status, x.Error = next, text
 		switch {
-		case next == model.ExecutionStarted:
+		case next == model.ExecutionStarted && !hasBegun:
 			x.StartedAt = s.Clock.Now()
 		case next.Ended():
 			x.EndedAt = s.Clock.Now()
