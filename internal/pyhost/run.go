@@ -89,6 +89,7 @@ func (h *Host) await(ctx context.Context, c *operation.Context, p *child) *model
 	}
 	select {
 	case <-p.ended:
+		h.endLost(p)
 		return nil
 	case <-expired:
 		h.endProcess(p)
@@ -105,6 +106,13 @@ func (h *Host) await(ctx context.Context, c *operation.Context, p *child) *model
 func (h *Host) endProcess(p *child) {
 	script.EndGroup(h.o.Clock, p.pid)
 	<-p.ended
+}
+
+// endLost ends what is left of a process whose zygote is gone: it has died itself, but perhaps not what it had started.
+func (h *Host) endLost(p *child) {
+	if p.lost {
+		script.EndGroup(h.o.Clock, p.pid)
+	}
 }
 
 // outcome reads how an operation ended (operations, section 2, 12).

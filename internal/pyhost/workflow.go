@@ -127,6 +127,7 @@ func (w *Workflow) Kill() { w.h.endProcess(w.p) }
 // Wait waits until the process has ended and returns how the workflow did. It frees everything.
 func (w *Workflow) Wait() WorkflowEnd {
 	<-w.p.ended
+	w.h.endLost(w.p)
 	w.mu.Lock()
 	end := w.end
 	w.mu.Unlock()
