@@ -1,5 +1,5 @@
 """Runs a workflow that is Python code: the published package does everything, its graphs included, but the sending of
-operations.
+operations; and a graph that can never end is an error.
 
     python -u reify_workflow.py DIRECTORY
 
@@ -21,7 +21,7 @@ import cloudify.dispatch
 from cloudify import exceptions
 from cloudify.error_handling import deserialize_known_exception
 from cloudify.state import current_workflow_ctx
-from cloudify.workflows import api, tasks, workflow_context
+from cloudify.workflows import api, tasks, tasks_graph, workflow_context
 
 BEGUN = (tasks.TASK_SENT, tasks.TASK_STARTED, 'response-sent')
 
@@ -106,6 +106,18 @@ class Dispatcher(object):
         pass
 
 
+def refuse_cycles(execute):
+    """Makes a graph whose tasks wait for each other an error; the package would wait for ever."""
+    def checked(self):
+        stuck = set(self.tasks) - set(self.linearize())
+        if stuck:
+            names = sorted(task.short_description for task in stuck)
+            raise exceptions.NonRecoverableError('The task graph has a cycle: these tasks wait for each other, or for tasks '
+                                                 'that do: {0}'.format(', '.join(names[:10])))
+        return execute(self)
+    return checked
+
+
 def main():
     handler = workflow_context.RemoteContextHandler
     if not hasattr(handler, '_prepare_dispatcher'):
@@ -117,6 +129,7 @@ def main():
         self._dispatcher = Dispatcher(channel)
 
     handler._prepare_dispatcher = prepare
+    tasks_graph.TaskDependencyGraph.execute = refuse_cycles(tasks_graph.TaskDependencyGraph.execute)
     cloudify.dispatch.main()
 
 
