@@ -39,6 +39,9 @@ func run() int {
 		Version:    programVersion(),
 		Server:     runServer,
 		ConfigShow: showConfig,
+
+		PythonSetup:  setupPython,
+		PythonStatus: showPython,
 	}).Run(ctx, os.Args[1:])
 }
 

@@ -39,8 +39,9 @@ type Options struct {
 	Clock clock.Clock
 	// Version is the version of this program.
 	Version string
-	// Server runs the manager and ConfigShow prints its configuration; nil leaves the command out.
-	Server, ConfigShow Program
+	// Server runs the manager, ConfigShow prints its configuration, PythonSetup and PythonStatus make and show the
+	// environment of its Python plugins; nil leaves the command out.
+	Server, ConfigShow, PythonSetup, PythonStatus Program
 }
 
 // CLI is the command line.
@@ -128,6 +129,11 @@ func (a *app) root() *cobra.Command {
 		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand())
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
+	}
+	if a.PythonSetup != nil && a.PythonStatus != nil {
+		root.AddCommand(noun("python", "Environment of the Python plugins of a manager on this machine", nil,
+			program("setup", "Make the environment, or check that it is there", a.PythonSetup, a),
+			program("status", "Show the environment", a.PythonStatus, a)))
 	}
 	root.SetHelpCommand(&cobra.Command{Use: "help [COMMAND]", Short: "Show help", RunE: func(cmd *cobra.Command, args []string) error {
 		found, _, err := root.Find(args)

@@ -64,7 +64,7 @@ type Failure struct {
 	Message string
 	// Detail is what the execution's error says when that is more than the message, such as a traceback.
 	Detail string
-	Causes  []model.ErrorCause
+	Causes []model.ErrorCause
 }
 
 // Error returns the message.
