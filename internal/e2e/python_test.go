@@ -1,10 +1,14 @@
 package e2e_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/reifyhq/reify/internal/client"
@@ -274,4 +278,66 @@ func TestCustomWorkflowSurvivesTheManager(t *testing.T) {
 		t.Errorf("ended %s: %s", x.Status, x.Error)
 	}
 	allow(t, dir)
+}
+
+// TestPythonKilledAtAnyMoment kills the manager, or the processes from which operations are forked, at different moments of
+// an install: it finishes, and every operation has exactly one end.
+func TestPythonKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []int{0, 2, 4} {
+		for _, victim := range []string{"manager", "zygotes"} {
+			t.Run(fmt.Sprint(victim, moment), func(t *testing.T) {
+				t.Parallel()
+				m, dir := pythonManager(t)
+				allow(t, dir)
+				id := m.begin("install", client.StartParams{})
+				m.await("the moment", func() bool { return len(journal(dir)) >= moment })
+				if victim == "manager" {
+					m.kill()
+					m.start()
+				} else {
+					m.killZygotes()
+				}
+				if x := m.ended(id); x.Status != model.ExecutionTerminated {
+					t.Fatalf("ended %s: %s", x.Status, x.Error)
+				}
+				ends := map[string]int{}
+				page, err := m.client().ListEvents(t.Context(), client.EventQuery{Execution: id})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range page.Items {
+					if e.EventType == model.EventTaskSucceeded && e.Operation != "" {
+						ends[string(e.Instance)+" "+e.Operation]++
+					}
+				}
+				if len(ends) != 5 {
+					t.Errorf("%d operations ended, not 5: %v", len(ends), ends)
+				}
+				for name, n := range ends {
+					if n != 1 {
+						t.Errorf("%s ended %d times", name, n)
+					}
+				}
+			})
+		}
+	}
+}
+
+// killZygotes kills the processes from which the operations of the manager are forked.
+func (m *manager) killZygotes() {
+	procs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range procs {
+		line, _ := os.ReadFile(filepath.Join(p, "cmdline"))
+		if !strings.Contains(string(line), m.dir) || !strings.Contains(string(line), "reify_zygote.py") {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(p))
+		if err == nil {
+			err = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			m.t.Error(err)
+		}
+	}
 }

@@ -62,9 +62,11 @@ type custom struct {
 	done chan struct{}
 
 	mu sync.Mutex
-	// silent are the operations under way; more is signalled when there is one more.
+	// silent are the operations under way; more is signalled when there is one more. told are those whose end the workflow
+	// knows: reports come twice.
 	silent map[model.TaskID]*silence
 	more   chan struct{}
+	told   map[model.TaskID]bool
 }
 
 type customEnd struct {
@@ -98,6 +100,7 @@ func (r *runner) runCustom(ctx context.Context, declared model.Workflow) error {
 	c := &custom{
 		r: r, serial: r.exec.TokenSerial, reports: make(chan *operation.Report), cancels: make(chan model.ExecutionStatus, maxCancels),
 		done: make(chan struct{}), silent: map[model.TaskID]*silence{}, more: make(chan struct{}, 1),
+		told: map[model.TaskID]bool{},
 	}
 	job.Send, job.Reports, job.Cancels = c.send, c.reports, c.cancels
 	work, stop := context.WithCancel(ctx)
@@ -228,8 +231,7 @@ func (c *custom) take(ctx context.Context, d delivery) error {
 	if err := r.update(ctx, func(tx store.Tx) error { return c.note(tx, report) }); err != nil {
 		return fmt.Errorf("record the report of task %s of execution %s: %w", report.Task, r.id, err)
 	}
-	if report.Kind == operation.ReportFinished {
-		c.forget(report.Task)
+	if report.Kind == operation.ReportFinished && c.tells(report.Task) {
 		select {
 		case c.reports <- report:
 		case <-c.done:
@@ -268,6 +270,7 @@ func (c *custom) note(tx store.Tx, report *operation.Report) error {
 func (c *custom) send(ctx context.Context, o CustomOperation) error {
 	c.mu.Lock()
 	c.silent[o.ID] = &silence{o, 2, 2}
+	delete(c.told, o.ID)
 	c.mu.Unlock()
 	select {
 	case c.more <- struct{}{}:
@@ -278,6 +281,16 @@ func (c *custom) send(ctx context.Context, o CustomOperation) error {
 		c.forget(o.ID)
 	}
 	return err
+}
+
+// tells notes that the workflow is told the end of an operation; false when it was told already.
+func (c *custom) tells(id model.TaskID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.silent, id)
+	isNew := !c.told[id]
+	c.told[id] = true
+	return isNew
 }
 
 func (c *custom) forget(id model.TaskID) {

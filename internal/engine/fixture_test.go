@@ -292,10 +292,21 @@ func (h *house) update(fn func(store.Tx) error) {
 // execute stores an execution and wakes the engine.
 func (h *house) execute(d model.DeploymentID, workflow string, status model.ExecutionStatus) model.ExecutionID {
 	h.t.Helper()
+	return h.submit(d, workflow, status, model.Document{})
+}
+
+// executeWith is execute for a pending execution with parameters.
+func (h *house) executeWith(d model.DeploymentID, workflow string, parameters model.Document) model.ExecutionID {
+	h.t.Helper()
+	return h.submit(d, workflow, model.ExecutionPending, parameters)
+}
+
+func (h *house) submit(d model.DeploymentID, workflow string, status model.ExecutionStatus, parameters model.Document) model.ExecutionID {
+	h.t.Helper()
 	x := &model.Execution{
 		Resource: model.Resource{Tenant: model.DefaultTenant, CreatedBy: "admin", CreatedAt: time.Now().UTC(), Visibility: model.VisibilityTenant},
 		ID:       model.ExecutionID(uuid.NewString()), Workflow: workflow, Deployment: d, Blueprint: "bp", Status: status,
-		Parameters: model.Document{}, TokenSerial: 1,
+		Parameters: parameters, TokenSerial: 1,
 	}
 	h.update(func(tx store.Tx) error { return tx.InsertExecution(x) })
 	if err := h.bus.Notify(engine.TopicWake, []byte(x.ID)); err != nil {

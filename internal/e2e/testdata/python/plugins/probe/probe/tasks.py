@@ -36,7 +36,7 @@ def needy(dir, **_):
     write(dir, 'stop ' + ctx.node.id)
 
 
-@operation
+@operation(resumable=True)
 def link(**_):
     ctx.source.instance.runtime_properties['linked'] = ctx.target.node.id
     ctx.target.instance.runtime_properties['linked'] = ctx.source.node.id
