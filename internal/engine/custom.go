@@ -36,6 +36,9 @@ type CustomJob struct {
 	Settings workflow.Settings
 	// Resume says that the workflow was started before.
 	Resume bool
+	// Started must be called when the code of the workflow is about to run. An error says that it must not, because the
+	// execution was cancelled meanwhile.
+	Started func(ctx context.Context) error
 	// Send sends an operation, again if it was sent before: executors recognise it and answer again.
 	Send func(ctx context.Context, o CustomOperation) error
 	// Reports are the ends of operations, those that were sent by an earlier call included. They must be received.
@@ -60,6 +63,8 @@ type custom struct {
 	// out is how the workflow ended, set when done is closed.
 	out  customEnd
 	done chan struct{}
+	// begins asks for the execution to be started.
+	begins chan chan error
 
 	mu sync.Mutex
 	// silent are the operations under way; more is signalled when there is one more. told are those whose end the workflow
@@ -80,10 +85,30 @@ type silence struct {
 	left, patience int
 }
 
-// customCode says that a workflow is code outside of the manager.
-type customCode struct{ workflow model.Workflow }
-
-func (e *customCode) Error() string { return "custom workflow " + e.workflow.Operation }
+// customCode returns what the execution's workflow is mapped to when that is code outside of the manager, else nil.
+func (r *runner) customCode(ctx context.Context) (*model.Workflow, error) {
+	if _, ok := r.e.System[r.exec.Workflow]; ok || r.e.Custom == nil || r.exec.Deployment == "" {
+		return nil, nil
+	}
+	var declared model.Workflow
+	err := r.e.Store.View(ctx, func(tx store.Reader) error {
+		d, err := tx.Deployment(r.exec.Tenant, r.exec.Deployment)
+		if err == nil {
+			declared = mapping(d, r.exec.Workflow)
+		}
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read deployment %s: %w", r.exec.Deployment, err)
+	}
+	if _, ok := workflow.Find(declared.Plugin, declared.Operation); ok {
+		return nil, nil
+	}
+	return &declared, nil
+}
 
 // maxCancels is the number of strengths of a cancel.
 const maxCancels = 3
@@ -99,10 +124,10 @@ func (r *runner) runCustom(ctx context.Context, declared model.Workflow) error {
 	}
 	c := &custom{
 		r: r, serial: r.exec.TokenSerial, reports: make(chan *operation.Report), cancels: make(chan model.ExecutionStatus, maxCancels),
-		done: make(chan struct{}), silent: map[model.TaskID]*silence{}, more: make(chan struct{}, 1),
+		done: make(chan struct{}), silent: map[model.TaskID]*silence{}, more: make(chan struct{}, 1), begins: make(chan chan error),
 		told: map[model.TaskID]bool{},
 	}
-	job.Send, job.Reports, job.Cancels = c.send, c.reports, c.cancels
+	job.Send, job.Reports, job.Cancels, job.Started = c.send, c.reports, c.cancels, c.started
 	work, stop := context.WithCancel(ctx)
 	defer func() {
 		stop()
@@ -132,29 +157,21 @@ func callCustom(ctx context.Context, run CustomWorkflow, job CustomJob) (out cus
 	return customEnd{end, err}
 }
 
-// customJob reads what the workflow needs and notes that it begins: whoever finds the execution later knows that its code
-// has run.
+// customJob reads what the workflow needs.
 func (r *runner) customJob(ctx context.Context, declared model.Workflow) (CustomJob, error) {
 	x := *r.exec
 	job := CustomJob{
 		Execution: &x, Function: declared.Operation, Token: r.e.Token(r.exec), RestHost: r.e.RestHost, RestPort: r.e.RestPort,
 		Settings: r.settings(), Resume: r.exec.Resume || r.exec.Progress.Step > 0,
 	}
-	err := r.update(ctx, func(tx store.Tx) error {
+	err := r.e.Store.View(ctx, func(tx store.Reader) error {
 		d, err := tx.Deployment(r.exec.Tenant, r.exec.Deployment)
 		if err != nil {
 			return err
 		}
 		job.Deployment = d
-		if job.Plugin, err = workflowPlugin(tx, d, declared.Plugin); err != nil {
-			return err
-		}
-		x, err := tx.Execution(r.id)
-		if err != nil {
-			return err
-		}
-		x.Progress.Step = 1
-		return tx.UpdateExecution(x)
+		job.Plugin, err = workflowPlugin(tx, d, declared.Plugin)
+		return err
 	})
 	if err != nil {
 		return job, fmt.Errorf("begin the custom workflow of execution %s: %w", r.id, err)
@@ -203,6 +220,8 @@ func (c *custom) serve(ctx context.Context) error {
 			if len(batch) > 0 {
 				c.cancels <- r.cancelled
 			}
+		case reply := <-c.begins:
+			reply <- c.begin(ctx)
 		case <-c.more:
 			c.watch()
 		case <-r.overdue.c():
@@ -215,6 +234,39 @@ func (c *custom) serve(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// started is CustomJob.Started.
+func (c *custom) started(ctx context.Context) error {
+	reply := make(chan error, 1)
+	select {
+	case c.begins <- reply:
+		return <-reply
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// begin starts the execution, and notes that its code runs: whoever finds it later resumes it.
+func (c *custom) begin(ctx context.Context) error {
+	r := c.r
+	if r.exec.Status == model.ExecutionPending {
+		if err := r.begin(ctx); err != nil {
+			return err
+		}
+	}
+	if r.exec.Status.Cancelling() {
+		return fault.New(fault.InvalidExecutionUpdate, "Invalid relationship - can't change status from %s to started for \"%s\" execution "+
+			"while running \"%s\" workflow.", r.exec.Status, r.id, r.exec.Workflow)
+	}
+	return r.update(ctx, func(tx store.Tx) error {
+		x, err := tx.Execution(r.id)
+		if err != nil {
+			return err
+		}
+		x.Progress.Step = 1
+		return tx.UpdateExecution(x)
+	})
 }
 
 // take records a report and hands the end of an operation to the workflow, unless that has ended.

@@ -53,6 +53,9 @@ func TestCustomWorkflow(t *testing.T) {
 		if job.Function != "wf.run" || job.Plugin.Name != "my" || job.Resume {
 			t.Errorf("job %+v", job)
 		}
+		if err := job.Started(ctx); err != nil {
+			return workflow.End{}, err
+		}
 		for _, id := range []model.TaskID{"t1", "t2"} {
 			h.storeForeign(id, job.Execution.ID)
 			err := job.Send(ctx, engine.CustomOperation{ID: id, Queue: operation.CentralQueue, Message: foreignMessage(id, job.Execution.ID)})
@@ -117,6 +120,9 @@ func TestCustomWorkflowIsTakenUpAgain(t *testing.T) {
 	started := make(chan bool, 2)
 	h.startWith(func(o *engine.Options) {
 		o.Custom = func(ctx context.Context, job engine.CustomJob) (workflow.End, error) {
+			if err := job.Started(ctx); err != nil {
+				t.Error(err)
+			}
 			started <- job.Resume
 			<-ctx.Done()
 			return workflow.End{}, ctx.Err()
@@ -150,6 +156,9 @@ func TestCustomWorkflowHearsCancels(t *testing.T) {
 		o.Custom = func(ctx context.Context, job engine.CustomJob) (workflow.End, error) {
 			if job.Execution.Parameters["panic"] != nil {
 				panic("broken")
+			}
+			if err := job.Started(ctx); err != nil {
+				return workflow.End{}, err
 			}
 			for {
 				select {

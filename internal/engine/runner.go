@@ -116,6 +116,13 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if r.exec.Status.Ended() || r.exec.Status.Waiting() {
 		return nil
 	}
+	custom, err := r.customCode(ctx)
+	if err != nil {
+		return err
+	}
+	if custom != nil {
+		return r.runCustom(ctx, *custom)
+	}
 	if r.exec.Status == model.ExecutionPending {
 		if err := r.begin(ctx); err != nil {
 			return err
@@ -128,10 +135,6 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return r.finish(ctx, workflow.End{Cancelled: true})
 	}
 	program, failure, err := r.program(ctx)
-	var other *customCode
-	if errors.As(err, &other) {
-		return r.runCustom(ctx, other.workflow)
-	}
 	if err != nil {
 		return err
 	}
@@ -173,9 +176,6 @@ func (r *runner) program(ctx context.Context) (workflow.Program, *workflow.Failu
 	}
 	if p, ok := workflow.Find(declared.Plugin, declared.Operation); ok {
 		return p, nil, nil
-	}
-	if r.e.Custom != nil {
-		return nil, nil, &customCode{declared}
 	}
 	return nil, &workflow.Failure{Message: fmt.Sprintf("workflow %q is mapped to %s.%s, which is custom Python code; "+
 		"this manager runs the built-in workflows only", r.exec.Workflow, declared.Plugin, declared.Operation)}, nil

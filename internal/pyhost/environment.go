@@ -72,8 +72,10 @@ func environmentAt(base *Installation, dir string) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(site, "cloudify", "dispatch.py")); err == nil {
-		e.overlay = filepath.Join(base.Dir, overlayName)
+	for _, name := range overlaid {
+		if _, err := os.Stat(filepath.Join(site, name)); err == nil {
+			e.overlay = filepath.Join(base.Dir, overlayName)
+		}
 	}
 	return e, nil
 }

@@ -230,7 +230,7 @@ func TestOldPackageInPlugin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	data, err := os.ReadFile(pyhosttest.Wagon(t, pyhosttest.Base(t), dir))
+	data, err := os.ReadFile(pyhosttest.Wagon(t, pyhosttest.Base(t), dir, ownOnly))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// ownOnly makes a wagon of the package alone, built with what the base has.
+const ownOnly = "--wheel-args=--no-deps --no-build-isolation"
+
 const (
 	token    = "the-token"
 	patience = time.Minute
@@ -226,7 +229,7 @@ func probe(t testing.TB) []byte {
 		if err := os.CopyFS(copied, os.DirFS(filepath.Join("testdata", "probe"))); err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(pyhosttest.Wagon(t, pyhosttest.Base(t), copied))
+		data, err := os.ReadFile(pyhosttest.Wagon(t, pyhosttest.Base(t), copied, ownOnly))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,6 +63,7 @@ type Host struct {
 	proxy, workflows *Proxy
 	stop             context.CancelFunc
 	parts            sync.WaitGroup
+	closed           sync.Once
 
 	mu sync.Mutex
 	// ready is the base environment once it was found or made, failed why it could not be made lately.
@@ -127,11 +128,15 @@ func (h *Host) Start(ctx context.Context) error {
 }
 
 // Close ends every process that the host started and the proxies. Nothing may be running any more, or it is killed.
-func (h *Host) Close() error {
-	h.stop()
-	h.pool.close()
-	h.parts.Wait()
-	return errors.Join(h.proxy.close(), h.workflows.close())
+// Further calls do nothing.
+func (h *Host) Close() (err error) {
+	h.closed.Do(func() {
+		h.stop()
+		h.pool.close()
+		h.parts.Wait()
+		err = errors.Join(h.proxy.close(), h.workflows.close())
+	})
+	return err
 }
 
 func (h *Host) dispatchDir() string { return filepath.Join(h.o.WorkDir, "dispatch") }

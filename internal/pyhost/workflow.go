@@ -3,6 +3,7 @@ package pyhost
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 )
@@ -26,6 +28,8 @@ type WorkflowRequest struct {
 	Files   Files
 	// Env is the environment of the workflow before what the dispatch itself adds.
 	Env []string
+	// Started is called when the workflow says that it starts; a fault of it tells the workflow that it must not run.
+	Started func(ctx context.Context) error
 }
 
 // WorkflowContext is __cloudify_context of a workflow (workflows, section 8.11).
@@ -54,6 +58,7 @@ type Workflow struct {
 	p         *child
 	leave     func()
 	out       *os.File
+	started   func(ctx context.Context) error
 
 	mu  sync.Mutex
 	end WorkflowEnd
@@ -66,7 +71,7 @@ func (h *Host) StartWorkflow(ctx context.Context, r WorkflowRequest) (_ *Workflo
 	if err != nil {
 		return nil, err
 	}
-	w := &Workflow{h: h, execution: string(c.ExecutionID)}
+	w := &Workflow{h: h, execution: string(c.ExecutionID), started: r.Started}
 	defer func() {
 		if err != nil {
 			w.clean()
@@ -205,15 +210,19 @@ func reread(r *http.Request) ([]byte, bool) {
 	return data, err == nil && len(data) <= maxEvents
 }
 
-// takeStatus takes the end status of the workflow; others, such as that it started, go to the manager.
+// takeStatus takes the start and the end of the workflow; other statuses go to the manager.
 func (w *Workflow) takeStatus(rw http.ResponseWriter, r *http.Request) bool {
 	data, ok := reread(r)
 	var in struct {
 		Status model.ExecutionStatus `json:"status"`
 		Error  string                `json:"error"`
 	}
-	if !ok || model.DecodeJSON(data, &in) != nil || !in.Status.Ended() {
+	if !ok || model.DecodeJSON(data, &in) != nil || !in.Status.Ended() && in.Status != model.ExecutionStarted {
 		return false
+	}
+	if in.Status == model.ExecutionStarted {
+		w.begin(rw, r)
+		return true
 	}
 	w.mu.Lock()
 	w.end.Status, w.end.Error = in.Status, in.Error
@@ -223,6 +232,20 @@ func (w *Workflow) takeStatus(rw http.ResponseWriter, r *http.Request) bool {
 	w.mu.Unlock()
 	reply(rw, map[string]any{"id": w.execution, "status": in.Status, "error": in.Error})
 	return true
+}
+
+// begin asks whether the workflow may run.
+func (w *Workflow) begin(rw http.ResponseWriter, r *http.Request) {
+	var refusal *fault.Error
+	err := w.started(r.Context())
+	switch {
+	case errors.As(err, &refusal):
+		refuse(rw, http.StatusBadRequest, string(refusal.Code), refusal.Message)
+	case err != nil:
+		refuse(rw, http.StatusServiceUnavailable, "internal_server_error", err.Error())
+	default:
+		reply(rw, map[string]any{"id": w.execution, "status": model.ExecutionStarted, "error": ""})
+	}
 }
 
 func reply(rw http.ResponseWriter, value any) {

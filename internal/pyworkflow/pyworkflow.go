@@ -120,7 +120,7 @@ func (r *Runner) request(job engine.CustomJob) pyhost.WorkflowRequest {
 		DryRun: x.IsDryRun, IsSystem: x.IsSystem, WaitAfterFail: wait, IsResumed: job.Resume,
 	}
 	env := append(append([]string(nil), r.o.Env...), "MANAGER_NAME="+r.o.Name)
-	return pyhost.WorkflowRequest{Context: c, Kwargs: x.Parameters, Env: env, Files: r.o.Files(x.Tenant, job.Token)}
+	return pyhost.WorkflowRequest{Context: c, Kwargs: x.Parameters, Env: env, Files: r.o.Files(x.Tenant, job.Token), Started: job.Started}
 }
 
 // session is one run of a workflow.

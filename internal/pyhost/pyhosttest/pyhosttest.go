@@ -45,7 +45,7 @@ func Wagon(t testing.TB, b pyhost.Base, source string, args ...string) string {
 	dir := t.TempDir()
 	var out bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), filepath.Join(i.Dir, "bin", "wagon"),
-		append([]string{"create", source, "-o", dir, "-f", "--wheel-args", "--no-deps --no-build-isolation"}, args...)...)
+		append([]string{"create", source, "-o", dir, "-f"}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(i.Dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if err := cmd.Run(); err != nil {
