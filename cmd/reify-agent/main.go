@@ -170,7 +170,7 @@ func pluginHost(s settings, roots *x509.CertPool, log *slog.Logger) (*pyhost.Hos
 		base = filepath.Join(s.workDir, "base")
 	}
 	return pyhost.New(pyhost.Options{
-		WorkDir: s.workDir, CtxDir: filepath.Join(s.workDir, "bin"), SetupOnUse: true,
+		Name: s.name, Kind: pyhost.KindAgent, WorkDir: s.workDir, CtxDir: filepath.Join(s.workDir, "bin"), SetupOnUse: true,
 		Base:  pyhost.Base{Dir: base, Python: s.python, Wheelhouse: s.wheelhouse, Advice: "reify python setup --python.base " + base + " on this host"},
 		Clock: clock.Real{}, Upstream: upstream, Log: log,
 		Transport: &http.Transport{

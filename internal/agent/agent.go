@@ -43,6 +43,8 @@ type Manager interface {
 	ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error)
 	// Open opens a file of the API, such as plugins/ID/archive; the caller closes it.
 	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Put writes a JSON document of the API, such as plugins/ID.
+	Put(ctx context.Context, path string, body any) error
 }
 
 // Options configure an agent. Bus, WorkDir and ManagerFor are required.

@@ -259,6 +259,8 @@ func (r *rig) Get(ctx context.Context, path string) (json.RawMessage, error) {
 	return r.manager.Get(ctx, path)
 }
 
+func (r *rig) Put(context.Context, string, any) error { return nil }
+
 func (r *rig) Open(context.Context, string) (io.ReadCloser, error) {
 	return nil, fault.New(fault.NotFound, "no such file")
 }

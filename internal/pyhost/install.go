@@ -24,6 +24,8 @@ type Files interface {
 	Get(ctx context.Context, path string) (json.RawMessage, error)
 	// Open opens a file of the API, such as plugins/ID/archive.
 	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Put writes a JSON document of the API.
+	Put(ctx context.Context, path string, body any) error
 }
 
 // installation is what an environment is to be made of.
@@ -35,6 +37,8 @@ type installation struct {
 	fill func(ctx context.Context, interpreter, scratch string) error
 	// failed makes the error of an installation that did not work.
 	failed func(err error) error
+	// tell tells the manager the state of a managed plugin; nil tells nobody.
+	tell func(ctx context.Context, state string, err error)
 }
 
 // install finds out what to install for a plugin and installs it: the managed plugin when there is one, else its source
@@ -90,10 +94,28 @@ func (h *Host) make(ctx context.Context, base *Installation, i installation) err
 		return fmt.Errorf("remove what is left of an earlier installation: %w", err)
 	}
 	h.log.Info("installing a plugin", "plugin", i.what, "directory", i.dir)
+	i.report(ctx, "installing", nil)
 	if err := h.fill(ctx, base, i); err != nil {
+		i.report(ctx, "error", err)
 		return errors.Join(err, os.RemoveAll(i.dir))
 	}
+	i.report(ctx, "installed", nil)
 	return nil
+}
+
+func (i *installation) report(ctx context.Context, state string, err error) {
+	if i.tell != nil {
+		i.tell(ctx, state, err)
+	}
+}
+
+// Install installs a plugin of the catalogue for a tenant before an operation needs it.
+func (h *Host) Install(ctx context.Context, tenant model.TenantName, p *Managed, files Files) error {
+	base, err := h.base(ctx)
+	if err != nil {
+		return err
+	}
+	return h.make(ctx, base, h.managed(p, &operation.Context{Tenant: operation.Tenant{Name: tenant}}, files))
 }
 
 func (h *Host) fill(ctx context.Context, base *Installation, i installation) error {
@@ -128,6 +150,16 @@ func (h *Host) managed(found *Managed, c *operation.Context, files Files) instal
 		what: what,
 		failed: func(err error) error {
 			return &operation.Error{Task: operation.NonRecoverable("Failed installing managed plugin: %s [%s][%v]", found.ID, what, err)}
+		},
+		tell: func(ctx context.Context, state string, err error) {
+			body := map[string]any{"state": state, h.o.Kind.field(): h.o.Name}
+			if err != nil {
+				body["error"] = err.Error()
+			}
+			// The state is for people to see; that nobody took it is no reason to fail.
+			if err := files.Put(ctx, "plugins/"+found.ID, body); err != nil {
+				h.log.Debug("tell the state of a plugin", "plugin", found.ID, "state", state, "error", err)
+			}
 		},
 		fill: func(ctx context.Context, interpreter, scratch string) error {
 			body, err := files.Open(ctx, "plugins/"+found.ID+"/archive")

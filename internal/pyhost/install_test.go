@@ -54,6 +54,12 @@ func TestInstallsOnce(t *testing.T) {
 	if n := r.downloads(); n != 1 {
 		t.Errorf("the archive was downloaded %d times", n)
 	}
+	asked := r.manager.asked()
+	for _, state := range []string{"installing", "installed"} {
+		if !slices.Contains(asked, `put plugins/p1 {"manager":"test","state":"`+state+`"}`) {
+			t.Errorf("nobody told that the plugin is %s: %q", state, asked)
+		}
+	}
 }
 
 // TestInstallsAgain covers what makes an environment unusable: half made, another id, uninstalled.

@@ -141,6 +141,14 @@ func (m *manager) Get(_ context.Context, path string) (json.RawMessage, error) {
 	return json.Marshal(map[string]any{"items": m.plugins})
 }
 
+func (m *manager) Put(_ context.Context, path string, body any) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, err := json.Marshal(body)
+	m.requests = append(m.requests, "put "+path+" "+string(data))
+	return err
+}
+
 func (m *manager) Open(_ context.Context, path string) (io.ReadCloser, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -199,7 +207,7 @@ func startHost(t testing.TB, base pyhost.Base, work, upstream string, change fun
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	o := pyhost.Options{WorkDir: work, Base: base, Clock: clock.Real{}, Upstream: u, Transport: transport}
+	o := pyhost.Options{Name: "test", WorkDir: work, Base: base, Clock: clock.Real{}, Upstream: u, Transport: transport}
 	if change != nil {
 		change(&o)
 	}

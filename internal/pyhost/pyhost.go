@@ -30,8 +30,28 @@ import (
 	"github.com/reifyhq/reify/python"
 )
 
+// Kind says whether a host runs beside the manager or on a host of its own.
+type Kind string
+
+// The kinds of hosts; the zero value is KindManager.
+const (
+	KindManager Kind = "manager"
+	KindAgent   Kind = "agent"
+)
+
+// field is the name under which the host tells who it is.
+func (k Kind) field() string {
+	if k == "" {
+		return string(KindManager)
+	}
+	return string(k)
+}
+
 // Options configure a Host. WorkDir, Base, Clock, Upstream and Transport are required.
 type Options struct {
+	// Name is what the manager or the agent calls itself, Kind which of both it is.
+	Name string
+	Kind Kind
 	// WorkDir is what plugins know as the work directory of their executor; environments of plugins lie below it.
 	WorkDir string
 	// TempDir is where dispatch directories are made; empty is tmp in WorkDir.

@@ -37,7 +37,7 @@ func (m *manager) pluginHost(handler http.Handler) *pyhost.Host {
 	c := m.Config
 	c.DataDir = m.dir.root
 	return pyhost.New(pyhost.Options{
-		WorkDir: work, CtxDir: filepath.Join(work, "bin"), Base: PythonBase(c), SetupOnUse: c.Python.SetupOnUse, Cold: !c.Python.Warm,
+		Name: m.dir.id, WorkDir: work, CtxDir: filepath.Join(work, "bin"), Base: PythonBase(c), SetupOnUse: c.Python.SetupOnUse, Cold: !c.Python.Warm,
 		Clock: m.clock, Upstream: &url.URL{Scheme: "http", Host: "manager.invalid"}, Transport: inProcess{handler}, Log: m.Log,
 	})
 }

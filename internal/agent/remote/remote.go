@@ -106,6 +106,11 @@ func (m *Manager) Open(ctx context.Context, path string) (io.ReadCloser, error) 
 	return d.Body, nil
 }
 
+// Put writes a JSON document of the API, such as the state of a plugin.
+func (m *Manager) Put(ctx context.Context, path string, body any) error {
+	return faultOf(m.c.Put(ctx, path, body))
+}
+
 // Get reads anything else.
 func (m *Manager) Get(ctx context.Context, path string) (json.RawMessage, error) {
 	raw, err := m.c.Get(ctx, path)

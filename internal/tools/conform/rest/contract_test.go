@@ -4,33 +4,13 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
-
-	"github.com/reifyhq/reify/internal/pyhost/pyhosttest"
 )
 
 // complete are the scenarios of which every line passes, apart from what differs on purpose.
 var complete = []string{
 	"s01_system", "s02_tokens", "s03_tenants_users", "s04_secrets", "s05_sites_filters_labels", "s06_blueprints",
-	"s07_deployments", "s08_executions", "s09_nodes_instances", "s14_multitenancy_glue",
-}
-
-// withPython is the scenario that runs a workflow in Python.
-const withPython = "s08_executions"
-
-// hasPython reports whether Python plugins can run here, and lets managers that are started from now on use the environment
-// of the tests.
-func hasPython(t *testing.T) bool {
-	found := false
-	t.Run("python", func(t *testing.T) {
-		base := pyhosttest.Base(t)
-		if err := os.Setenv("REIFY_PYTHON_BASE", base.Dir); err != nil {
-			t.Fatal(err)
-		}
-		found = true
-	})
-	return found
+	"s07_deployments", "s09_nodes_instances", "s14_multitenancy_glue",
 }
 
 func replayScenarios(t *testing.T, dir string, names ...string) {
@@ -73,11 +53,7 @@ func TestAllRecordedExchanges(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("the recorded exchanges are not there (%s); set REIFY_SHARED to the directory that holds conformance/", dir)
 	}
-	names := complete
-	if !hasPython(t) {
-		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == withPython })
-	}
-	replayScenarios(t, dir, names...)
+	replayScenarios(t, dir, complete...)
 }
 
 func TestCompare(t *testing.T) {
