@@ -40,7 +40,11 @@ func (h *Host) launch(ctx context.Context, l launch) (*child, error) {
 		if l.isOdd {
 			break
 		}
-		z, err := h.pool.warm(ctx, l.env)
+		mode := modeWarm
+		if l.Entry == entryWorkflow {
+			mode = modeFlow
+		}
+		z, err := h.pool.warm(ctx, l.env, mode)
 		if err != nil {
 			return nil, err
 		}

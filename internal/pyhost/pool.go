@@ -21,16 +21,15 @@ const (
 	coldFor = 5 * time.Minute
 )
 
-// pool keeps the zygotes by the directory of their environment, and under no name the bare one, from which programs are
-// started. It is safe for concurrent use.
+// pool keeps the zygotes by what they serve, and under no name the bare one, from which programs are started. It is safe for concurrent use.
 type pool struct {
 	h *Host
 
 	mu      sync.Mutex
 	zygotes map[string]*zygote
-	// starting are environments whose zygote somebody starts right now.
+	// starting are names of zygotes that somebody starts right now.
 	starting map[string]chan struct{}
-	// coldUntil are environments that run cold.
+	// coldUntil are names of zygotes that could not be started.
 	coldUntil map[string]time.Time
 	isClosed  bool
 	log       *os.File
@@ -44,27 +43,31 @@ func (p *pool) init(h *Host) {
 	p.h, p.zygotes, p.starting, p.coldUntil = h, map[string]*zygote{}, map[string]chan struct{}{}, map[string]time.Time{}
 }
 
+// nameOf is the name of the zygote of an environment for operations or for workflows.
+func nameOf(dir, mode string) string { return mode + " " + dir }
+
 // warm returns a zygote of the environment, nil when it has to run cold.
-func (p *pool) warm(ctx context.Context, e *environment) (*zygote, error) {
-	if p.h.o.Cold || p.isCold(e.dir) {
+func (p *pool) warm(ctx context.Context, e *environment, mode string) (*zygote, error) {
+	name := nameOf(e.dir, mode)
+	if p.h.o.Cold || p.isCold(name) {
 		return nil, nil
 	}
-	z, err := p.get(ctx, e.dir, func() (*zygote, error) { return p.start(ctx, e.interpreter, modeWarm, zygoteEnv(p.h.o.Base.Env, e)) })
+	z, err := p.get(ctx, name, func() (*zygote, error) { return p.start(ctx, e.interpreter, mode, zygoteEnv(p.h.o.Base.Env, e)) })
 	var broken *errBroken
 	if errors.As(err, &broken) {
 		p.h.log.Warn("an environment runs without a warm process", "environment", e.dir, "error", err)
 		p.mu.Lock()
-		p.coldUntil[e.dir] = p.h.o.Clock.Now().Add(coldFor)
+		p.coldUntil[name] = p.h.o.Clock.Now().Add(coldFor)
 		p.mu.Unlock()
 		return nil, nil
 	}
 	return z, err
 }
 
-func (p *pool) isCold(dir string) bool {
+func (p *pool) isCold(name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.h.o.Clock.Now().Before(p.coldUntil[dir])
+	return p.h.o.Clock.Now().Before(p.coldUntil[name])
 }
 
 // launcher returns the zygote that starts programs.
@@ -161,15 +164,18 @@ func (p *pool) tidy() {
 	}
 }
 
-// retire makes the zygote of an environment end as soon as it has nothing to do, because the environment changes.
+// retire makes the zygotes of an environment end as soon as they have nothing to do, because the environment changes.
 func (p *pool) retire(dir string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.coldUntil, dir)
-	if z := p.zygotes[dir]; z != nil {
-		z.forks = maxForks
-		delete(p.zygotes, dir)
-		p.zygotes[fmt.Sprintf("%s retired %p", dir, z)] = z
+	for _, mode := range []string{modeWarm, modeFlow} {
+		name := nameOf(dir, mode)
+		delete(p.coldUntil, name)
+		if z := p.zygotes[name]; z != nil {
+			z.forks = maxForks
+			delete(p.zygotes, name)
+			p.zygotes[fmt.Sprintf("%s retired %p", name, z)] = z
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 // Modes of a zygote.
 const (
 	modeWarm = "warm"
+	modeFlow = "flow"
 	modeBare = "bare"
 )
 

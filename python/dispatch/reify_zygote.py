@@ -3,7 +3,7 @@
     python -u reify_zygote.py FD MODE
 
 FD is a socket of packets to the executor. MODE is "warm": the published package is imported once and every operation
-is a fork; or "bare": nothing is imported and every fork is replaced by a program.
+is a fork; "flow": the same for workflows; or "bare": nothing is imported and every fork is replaced by a program.
 
 Request: {"id": N, "launch": FILE} with the descriptors of the output and, for workflows, of a channel. FILE holds what
 is too large for a packet: {"env": {}, "cwd": PATH, "entry": "operation" | "workflow" | "program", "args": []}.
@@ -190,21 +190,22 @@ def adopt(launch):
     sys.argv = launch['args']
 
 
-def preload():
-    import cloudify.dispatch
-    import cloudify.workflows.workflow_context
-    import script_runner.tasks  # noqa: F401
-    import reify_workflow  # noqa: F401
-    return cloudify.dispatch
+def preload(mode):
+    """Imports what the forks need, and no more: each fork pays at its end for every module that is loaded."""
+    import cloudify.dispatch  # noqa: F401
+    if mode == 'flow':
+        import cloudify.workflows.workflow_context  # noqa: F401
+        import script_runner.tasks  # noqa: F401
+        import reify_workflow  # noqa: F401
 
 
 def main():
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
     zygote = Zygote(sock)
-    if sys.argv[2] == 'warm':
+    if sys.argv[2] != 'bare':
         try:
-            preload()
+            preload(sys.argv[2])
         except Exception as e:
             zygote.tell(broken='{0}: {1}'.format(type(e).__name__, e))
             return
