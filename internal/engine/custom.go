@@ -143,7 +143,19 @@ func (r *runner) runCustom(ctx context.Context, declared model.Workflow) error {
 	if c.out.err != nil {
 		return c.out.err
 	}
-	return r.finish(ctx, c.out.end)
+	return r.finishCustom(ctx, c.out.end)
+}
+
+// finishCustom records the end of a custom workflow. After a kill or a force-cancel it does not matter what the workflow made
+// of it: its token may have become worthless before it heard why.
+func (r *runner) finishCustom(ctx context.Context, end workflow.End) error {
+	if err := r.reload(ctx); err != nil {
+		return err
+	}
+	if s := r.exec.Status; s == model.ExecutionKillCancelling || s == model.ExecutionForceCancelling {
+		end = workflow.End{Cancelled: true}
+	}
+	return r.finish(ctx, end)
 }
 
 // callCustom turns a panic into the failure of the workflow.

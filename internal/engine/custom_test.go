@@ -195,3 +195,29 @@ func TestCustomWorkflowHearsCancels(t *testing.T) {
 		t.Errorf("ended %s: %s", x.Status, x.Error)
 	}
 }
+
+// TestKilledCustomWorkflowIsCancelled ends a workflow with a failure after its execution was killed and before it heard so.
+func TestKilledCustomWorkflowIsCancelled(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deploy("d", 1)
+	h.startWith(func(o *engine.Options) {
+		o.Custom = func(ctx context.Context, job engine.CustomJob) (workflow.End, error) {
+			err := h.store.Update(ctx, func(tx store.Tx) error {
+				x, err := tx.Execution(job.Execution.ID)
+				if err != nil {
+					return err
+				}
+				x.Status = model.ExecutionKillCancelling
+				return tx.UpdateExecution(x)
+			})
+			if err != nil {
+				return workflow.End{}, err
+			}
+			return workflow.End{Failure: &workflow.Failure{Message: "401: the token is no longer valid"}}, nil
+		}
+	})
+	if x := h.ended(h.execute("d", "custom", model.ExecutionPending)); x.Status != model.ExecutionCancelled || x.Error != "" {
+		t.Errorf("ended %s: %s", x.Status, x.Error)
+	}
+}
