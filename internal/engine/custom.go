@@ -316,18 +316,24 @@ func (c *custom) note(tx store.Tx, report *operation.Report) error {
 	if err != nil || t.State.Ended() {
 		return err
 	}
-	u := change.TaskUpdate{State: model.TaskResponseSent, ManagerName: c.r.e.Owner}
-	if report.Kind == operation.ReportStarted {
-		u.State = model.TaskStarted
-		if t.State == model.TaskStarted || t.State == model.TaskResponseSent {
-			return nil
-		}
-	}
 	x, err := tx.Execution(c.r.id)
 	if err != nil {
 		return err
 	}
-	return change.SetTaskState(tx, x, t, u, c.r.e.Clock.Now())
+	enter := func(state model.TaskState) error {
+		u := change.TaskUpdate{State: state, ManagerName: c.r.e.Owner}
+		return change.SetTaskState(tx, x, t, u, c.r.e.Clock.Now())
+	}
+	// The end may overtake the start.
+	if t.State != model.TaskStarted && t.State != model.TaskResponseSent {
+		if err := enter(model.TaskStarted); err != nil {
+			return err
+		}
+	}
+	if report.Kind != operation.ReportFinished || t.State == model.TaskResponseSent {
+		return nil
+	}
+	return enter(model.TaskResponseSent)
 }
 
 // send is CustomJob.Send.
