@@ -43,6 +43,8 @@ func run() int {
 
 		CertificatesShow:   certificates(server.ShowCertificates),
 		CertificatesExport: certificates(server.ExportCA),
+		PythonSetup:        setupPython,
+		PythonStatus:       showPython,
 	}).Run(ctx, os.Args[1:])
 }
 

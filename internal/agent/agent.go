@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -30,6 +31,7 @@ import (
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
 	"github.com/reifyhq/reify/internal/script"
 )
 
@@ -41,6 +43,10 @@ type Manager interface {
 	script.Manager
 	// ExecutionStatus returns the status of an execution; fault.Unauthorized when the token is no longer valid.
 	ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error)
+	// Open opens a file of the API, such as plugins/ID/archive; the caller closes it.
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Put writes a JSON document of the API, such as plugins/ID.
+	Put(ctx context.Context, path string, body any) error
 }
 
 // Options configure an agent. Bus, WorkDir and ManagerFor are required.
@@ -70,6 +76,9 @@ type Options struct {
 	Functions map[string]Function
 	// Find returns more functions, such as those of installed plugins; it is asked after the built-in ones. Nil has none.
 	Find func(*operation.Message) (Function, bool)
+	// Plugins runs what is not built in: the operations of Python plugins. Nil has none. It must be started before Run
+	// and closed after it.
+	Plugins *pyhost.Host
 	// Log receives what happens to the agent itself; nil discards it.
 	Log *slog.Logger
 }

@@ -160,6 +160,9 @@ func (a *Agent) find(t *attempt) (Function, *model.TaskError) {
 	if !ok && a.o.Find != nil {
 		f, ok = a.o.Find(t.message)
 	}
+	if !ok && a.o.Plugins != nil {
+		f, ok = Function{Run: runPython, Resumable: true}, true
+	}
 	plugin := t.message.Context.Plugin.Name
 	if plugin == "" {
 		plugin = name

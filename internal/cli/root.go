@@ -39,8 +39,9 @@ type Options struct {
 	Clock clock.Clock
 	// Version is the version of this program.
 	Version string
-	// Server runs the manager and ConfigShow prints its configuration; nil leaves the command out.
-	Server, ConfigShow Program
+	// Server runs the manager, ConfigShow prints its configuration, PythonSetup and PythonStatus make and show the
+	// environment of its Python plugins; nil leaves the command out.
+	Server, ConfigShow, PythonSetup, PythonStatus Program
 	// CertificatesShow and CertificatesExport print the certificates that a manager made for itself; nil leaves them out.
 	CertificatesShow, CertificatesExport Program
 }
@@ -131,6 +132,11 @@ func (a *app) root() *cobra.Command {
 	a.administration(root)
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
+	}
+	if a.PythonSetup != nil && a.PythonStatus != nil {
+		root.AddCommand(noun("python", "Environment of the Python plugins of a manager on this machine", nil,
+			program("setup", "Make the environment, or check that it is there", a.PythonSetup, a),
+			program("status", "Show the environment", a.PythonStatus, a)))
 	}
 	if a.CertificatesShow != nil && a.CertificatesExport != nil {
 		root.AddCommand(a.certificatesCommand())

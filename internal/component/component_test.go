@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,7 +92,18 @@ func (r *rig) run(name string, kwargs model.Document) operation.Result {
 		TaskID: "t", NodeID: "part_1", NodeName: "part", DeploymentID: "outer", BlueprintID: "b", ExecutionID: "x", WorkflowID: "install",
 		Tenant: operation.Tenant{Name: "default_tenant"}, RestHost: []string{"127.0.0.1"}, RestPort: 1,
 	}}
-	return f.Run(context.Background(), &agent.Operation{Message: m, Manager: r.manager, Emit: r.manager.Emit})
+	return f.Run(context.Background(), &agent.Operation{Message: m, Manager: whole{r.manager}, Emit: r.manager.Emit})
+}
+
+// whole adds to the manager of the tests what agents need for plugins, which these operations have no use for.
+type whole struct{ *scripttest.Manager }
+
+func (whole) Open(context.Context, string) (io.ReadCloser, error) {
+	return nil, errors.New("these operations open no file of the API")
+}
+
+func (whole) Put(context.Context, string, any) error {
+	return errors.New("these operations write no document this way")
 }
 
 func failure(r operation.Result) string {

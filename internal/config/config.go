@@ -30,6 +30,7 @@ type Config struct {
 
 	Workflow   Workflow
 	Executor   Executor
+	Python     Python
 	Executions Executions
 	Hooks      Hooks
 	Limits     Limits
@@ -78,6 +79,20 @@ type Workflow struct {
 type Executor struct {
 	// Slots is the number of operations that run at the same time.
 	Slots int
+}
+
+// Python says where the plugins of the manager's own executor, which are Python packages, run.
+type Python struct {
+	// Program is the interpreter that the environment is made with.
+	Program string
+	// Base is the directory of the environment; empty is python in the data directory. Managers may share it.
+	Base string
+	// Wheelhouse is a directory of wheels to install from instead of the package registry.
+	Wheelhouse string
+	// SetupOnUse makes the environment when the first operation needs it.
+	SetupOnUse bool
+	// Warm forks operations from processes that have everything loaded.
+	Warm bool
 }
 
 // Executions bounds the work of a manager.
@@ -148,6 +163,7 @@ func Default() Config {
 		Admin:      Admin{Username: "admin"},
 		Workflow:   Workflow{TaskRetries: 60, TaskRetryInterval: 15 * time.Second, WaitAfterFail: 10 * time.Minute},
 		Executor:   Executor{Slots: 20},
+		Python:     Python{Program: "python3", SetupOnUse: true, Warm: true},
 		Executions: Executions{MaxConcurrent: 20},
 		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000, RequestsPerSecond: 1000, RequestSize: 4 << 30},
 		Audit:      Audit{Retention: 365 * 24 * time.Hour},

@@ -50,6 +50,16 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Workflow.WaitAfterFail }},
 	{name: "executor.slots", doc: "Operations that the manager's own executor runs at the same time.",
 		at: func(c *Config) any { return &c.Executor.Slots }},
+	{name: "python.program", doc: "Interpreter that the environment of Python plugins is made with.",
+		at: func(c *Config) any { return &c.Python.Program }},
+	{name: "python.base", doc: "Directory of the environment that Python plugins build on; empty is python in data_dir. " +
+		"Several managers may share it.", at: func(c *Config) any { return &c.Python.Base }},
+	{name: "python.wheelhouse", doc: "Directory of wheels to install that environment from; empty is the package registry.",
+		at: func(c *Config) any { return &c.Python.Wheelhouse }},
+	{name: "python.setup_on_use", doc: "Make that environment when the first operation needs it.",
+		at: func(c *Config) any { return &c.Python.SetupOnUse }},
+	{name: "python.warm", doc: "Fork operations of Python plugins from processes that have everything loaded.",
+		at: func(c *Config) any { return &c.Python.Warm }},
 	{name: "executions.max_concurrent", doc: "Executions that run at the same time; more wait in the queue.",
 		at: func(c *Config) any { return &c.Executions.MaxConcurrent }},
 	{name: "hooks.file", doc: "YAML file with the hooks on events of executions; empty is hooks.yaml in data_dir. It is read again " +

@@ -56,7 +56,9 @@ type Options struct {
 	Owner    string
 	Settings workflow.Settings
 	// System are the workflows that the manager itself runs, by workflow id.
-	System   map[string]SystemWorkflow
+	System map[string]SystemWorkflow
+	// Custom runs the workflows that are neither built in nor the manager's own; optional, nil fails them.
+	Custom   CustomWorkflow
 	Evaluate Evaluator
 	// Secrets returns what a deployment's plan may ask for secrets; optional, nil allows none.
 	Secrets func(*model.Deployment) dsl.SecretGetter

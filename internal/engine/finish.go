@@ -184,6 +184,9 @@ func (r *runner) conclude(x *model.Execution, end workflow.End, now time.Time) *
 	switch {
 	case end.Failure != nil:
 		x.Status, x.Error = model.ExecutionFailed, end.Failure.Message
+		if end.Failure.Detail != "" {
+			x.Error = end.Failure.Detail
+		}
 		ev := r.workflowEvent(x, now, model.EventWorkflowFailed, name+" failed: "+end.Failure.Message+drySuffix(x))
 		ev.ErrorCauses = end.Failure.Causes
 		return ev

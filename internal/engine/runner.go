@@ -128,6 +128,13 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if r.exec.Status.Ended() || r.exec.Status.Waiting() {
 		return nil
 	}
+	custom, err := r.customCode(ctx)
+	if err != nil {
+		return err
+	}
+	if custom != nil {
+		return r.runCustom(ctx, *custom)
+	}
 	if r.exec.Status == model.ExecutionPending {
 		if err := r.begin(ctx); err != nil {
 			return err

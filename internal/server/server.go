@@ -34,6 +34,8 @@ import (
 	"github.com/reifyhq/reify/internal/hook"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
+	"github.com/reifyhq/reify/internal/pyworkflow"
 	"github.com/reifyhq/reify/internal/script"
 	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
@@ -65,15 +67,19 @@ type manager struct {
 	dir   *dataDir
 	clock clock.Clock
 
-	store    *sqlite.Store
-	bus      *natsbus.Bus
-	service  *service.Service
-	upkeep   *upkeep.Service
-	signin   *signin.Service
-	engine   *engine.Engine
-	agent    *agent.Agent
-	hooks    *hook.Runner
-	listener net.Listener
+	store   *sqlite.Store
+	bus     *natsbus.Bus
+	service *service.Service
+	upkeep  *upkeep.Service
+	signin  *signin.Service
+	engine  *engine.Engine
+	agent   *agent.Agent
+	hooks   *hook.Runner
+	plugins *pyhost.Host
+	inside  inside
+
+	workflows *pyworkflow.Runner
+	listener  net.Listener
 	// certs is nil when the manager speaks plain HTTP.
 	certs *certs.Keeper
 	front *front.Front
@@ -114,6 +120,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := m.build(ctx, blobs); err != nil {
 		return err
 	}
+	if err := m.plugins.Start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.plugins.Close()) }()
 	return m.run(ctx)
 }
 
@@ -175,6 +185,7 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
 		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Ready: m.service.Ready,
 		Hooked: m.hooks.Wanted,
+		Custom: m.customWorkflow,
 	})
 	handler := m.handler()
 	m.front = front.New(handler, limits(m.Config), m.Log, m.clock)
@@ -186,9 +197,13 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 	if err != nil {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
+	m.plugins = m.pluginHost(handler)
+	m.inside = reach
+	m.workflows = m.workflowRunner(reach.manager)
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
 		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach.manager, Functions: component.Functions(reach.client, m.clock),
+		Plugins: m.plugins,
 	})
 	return nil
 }
@@ -237,6 +252,7 @@ func (m *manager) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return m.reloads(ctx) })
 	g.Go(func() error { return m.reseal(ctx) })
+	g.Go(func() error { return m.installs(ctx) })
 	g.Go(func() error { return m.upkeep.Run(ctx, m.Config.Audit.Retention) })
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return schedule.New(m.service).Run(ctx) })

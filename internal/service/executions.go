@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -482,10 +483,12 @@ func resumable(d *model.Deployment, x *model.Execution) error {
 // another one already repeats stays as it is (workflows, section 5.3). It reports whether the execution's graph has
 // anything left to do.
 func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err error) {
-	if x.Progress.Graph == "" {
-		return false, nil
+	var tasks []*model.Task
+	if x.Progress.Graph != "" {
+		tasks, err = tx.GraphTasks(x.Progress.Graph)
+	} else {
+		tasks, err = foreignTasks(tx, x.ID)
 	}
-	tasks, err := tx.GraphTasks(x.Progress.Graph)
 	if err != nil {
 		return false, err
 	}
@@ -509,6 +512,20 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err e
 	return goesOn || len(reset) > 0, tx.PutTasks(reset)
 }
 
+// foreignTasks returns the tasks of the graphs that a custom workflow stored; the engine keeps no progress of those.
+func foreignTasks(tx store.Tx, id model.ExecutionID) ([]*model.Task, error) {
+	graphs, err := tx.Graphs(id)
+	var out []*model.Task
+	for _, g := range graphs {
+		tasks, err := tx.GraphTasks(g.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(tasks, func(t *model.Task) bool { return len(t.Parameters.Foreign) == 0 })...)
+	}
+	return out, err
+}
+
 // SetStatus changes the status of an execution from outside, as custom workflow processes do (rest-model, section 3.3).
 func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID, next model.ExecutionStatus, text string) (x *model.Execution, err error) {
 	if err := a.RequireTenant("execution_status_update"); err != nil {
@@ -523,9 +540,10 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 				"while running \"%s\" workflow.", x.Status, next, x.ID, x.Workflow)
 		}
 		was := x.Status
+		hasBegun := x.Status == model.ExecutionStarted
 		x.Status, x.Error = next, text
 		switch {
-		case next == model.ExecutionStarted:
+		case next == model.ExecutionStarted && !hasBegun:
 			x.StartedAt = s.Clock.Now()
 		case next.Ended():
 			x.EndedAt = s.Clock.Now()

@@ -214,6 +214,8 @@ type ExecutionWriter interface {
 	PutTasks(tasks []*model.Task) error
 	// SetTaskStates replaces the states of different tasks that exist and nothing else.
 	SetTaskStates(tasks []*model.Task) error
+	// DeleteTask removes a task; others may still name it as a dependency.
+	DeleteTask(id model.TaskID) error
 }
 
 // ChangeReader reads deployment modifications and deployment updates.

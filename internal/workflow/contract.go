@@ -62,7 +62,9 @@ type State struct {
 // Failure is why a phase or a workflow failed. Message is the text of workflows, section 3.
 type Failure struct {
 	Message string
-	Causes  []model.ErrorCause
+	// Detail is what the execution's error says when that is more than the message, such as a traceback.
+	Detail string
+	Causes []model.ErrorCause
 }
 
 // Error returns the message.

@@ -259,7 +259,7 @@ func operationRecord(t *model.Task) api.Record {
 	return api.Record{
 		{Name: "created_at", Value: api.Instant(t.CreatedAt)}, {Name: "id", Value: t.ID}, {Name: "name", Value: t.Name},
 		{Name: "state", Value: t.State}, {Name: "dependencies", Value: deps}, {Name: "type", Value: t.Type},
-		{Name: "parameters", Value: t.Parameters}, {Name: "manager_name", Value: api.Text(t.ManagerName)},
+		{Name: "parameters", Value: taskParameters(&t.Parameters)}, {Name: "manager_name", Value: api.Text(t.ManagerName)},
 		{Name: "agent_name", Value: api.Text(t.AgentName)}, {Name: "tasks_graph_id", Value: t.Graph},
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/reifyhq/reify/internal/service/safe"
 	"github.com/reifyhq/reify/internal/service/schedule"
 	"github.com/reifyhq/reify/internal/service/signin"
+	"github.com/reifyhq/reify/internal/service/taskgraph"
 )
 
 // Info is what the manager says of itself.
@@ -59,6 +60,7 @@ type API struct {
 	signin    *signin.Service
 	relations *relations.Service
 	planning  *planning.Service
+	graphs    *taskgraph.Service
 }
 
 // New returns the API over the use cases.
@@ -66,7 +68,8 @@ func New(door api.Door, info Info) *API {
 	s := door.Service
 	return &API{door: door, svc: s, info: info, people: people.New(s), catalog: catalog.New(s), contents: contents.New(s),
 		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s),
-		safe: safe.New(s), signin: info.SignIn, relations: relations.New(s), planning: planning.New(s)}
+		safe: safe.New(s), signin: info.SignIn, relations: relations.New(s), planning: planning.New(s),
+		graphs: taskgraph.New(s)}
 }
 
 type route struct {
@@ -328,7 +331,12 @@ func (a *API) coreRoutes() []route {
 		{method: "GET", path: "/executions/{id}/why", handler: a.whyExecution},
 		{method: "GET", path: "/tasks_graphs", handler: a.listGraphs},
 		{method: "GET", path: "/operations", handler: a.listOperations},
+		{method: "POST", path: "/tasks_graphs/{id}", handler: a.createGraph},
+		{method: "PATCH", path: "/tasks_graphs/{id}", handler: a.patchGraph},
 		{method: "GET", path: "/operations/{id}", handler: a.getOperation},
+		{method: "PUT", path: "/operations/{id}", handler: a.createOperation},
+		{method: "PATCH", path: "/operations/{id}", handler: a.patchOperation},
+		{method: "DELETE", path: "/operations/{id}", handler: a.deleteOperation},
 
 		{method: "GET", path: "/nodes", handler: a.listNodes},
 		{method: "PATCH", path: "/nodes/{deployment}/{id}", handler: a.changeNode},

@@ -310,3 +310,10 @@ func (s *Store) SharedTask(id model.TaskID) *model.Task {
 	k, _ := s.root.Load().tasks.get(string(id))
 	return k.v
 }
+func (t *tx) DeleteTask(id model.TaskID) error {
+	if _, ok := t.s.tasks.get(string(id)); !ok {
+		return fault.Missing("Operation", string(id))
+	}
+	t.s.tasks.remove(string(id))
+	return nil
+}

@@ -254,3 +254,16 @@ func (t *tx) setTaskState(state model.TaskState, list []*model.Task) error {
 	}
 	return mustChange(n, err, "Operation", taskNames(list))
 }
+
+func (t *tx) DeleteTask(id model.TaskID) error {
+	seq, err := t.seq("tasks", "Operation", string(id))
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"task_documents WHERE task", "tasks WHERE seq"} {
+		if _, err := t.c.exec(t.ctx, "DELETE FROM "+table+" = ?", seq); err != nil {
+			return fmt.Errorf("delete task %s: %w", id, err)
+		}
+	}
+	return nil
+}

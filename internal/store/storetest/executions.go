@@ -169,7 +169,7 @@ func task(id string, g *model.Graph, state model.TaskState) *model.Task {
 		Type: model.TaskRemote, State: state, Dependencies: []model.TaskID{"a", "b"}, CreatedAt: at(1),
 		Parameters: model.TaskParameters{CurrentRetries: 1, TotalRetries: -1, RetryInterval: 15.5, SendTaskEvents: true,
 			OnSuccess: &model.Handler{Kind: "k", Args: model.Document{"n": json.Number("1.0")}}, Info: "i",
-			Result: json.RawMessage(`{"ok":1.0}`), ExecuteAfter: at(9),
+			Result: json.RawMessage(`{"ok":1.0}`), ExecuteAfter: at(9), Foreign: json.RawMessage(`{"task_kwargs":{"n":1.0}}`),
 			Operation: &model.OperationCall{Name: "create", Instance: "vm_1", Kwargs: model.Document{}}}}
 }
 
@@ -225,6 +225,9 @@ func testTasks(t *testing.T, open Opener) {
 	equal(t, "tasks of a graph", count("graph_id", "g2"), 1)
 	equal(t, "failed tasks", count("graph_id", "g1", "state", "failed"), 1)
 	equal(t, "tasks of nothing", count("graph_id", "nope"), 0)
+	e.must(func(tx store.Tx) error { return tx.DeleteTask("c") })
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.DeleteTask("c") })
+	equal(t, "tasks after a deletion", ofGraph(), []*model.Task{a, b})
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("nope"); return err })
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Graph("nope"); return err })
 }
