@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/progress"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/fault"
@@ -62,7 +64,7 @@ func (s *seconds) Set(text string) error {
 
 func (*seconds) Type() string { return "duration" }
 
-// follow shows an execution until it ended. An end that is not good is an *executionError.
+// follow shows an execution until it ended. An end that is not good is an *exit.ExecutionError.
 func (a *app) follow(ctx context.Context, c *client.Client, id model.ExecutionID, f followFlags) (client.Execution, error) {
 	view, isLive := a.view()
 	defer view.Close()
@@ -70,7 +72,7 @@ func (a *app) follow(ctx context.Context, c *client.Client, id model.ExecutionID
 		Client: c, Clock: a.Clock, View: view, Timeout: time.Duration(f.timeout), NoLogs: f.noLogs, Nodes: isLive,
 	}.Follow(ctx, id)
 	if err == nil && x.Status != model.ExecutionTerminated {
-		err = &executionError{x}
+		err = &exit.ExecutionError{Execution: x}
 	}
 	return x, err
 }
@@ -106,9 +108,9 @@ func (f *startFlags) register(cmd *cobra.Command) {
 
 // params turns the options into what the manager is asked for.
 func params(deployment, workflow string, f startFlags) (client.StartParams, error) {
-	given, err := readValues(f.parameters)
+	given, err := argument.ReadValues(f.parameters)
 	return client.StartParams{
-		Deployment: model.DeploymentID(deployment), Workflow: workflow, Parameters: given.document,
+		Deployment: model.DeploymentID(deployment), Workflow: workflow, Parameters: given.Document,
 		AllowCustomParameters: f.allowCustom, Force: f.force, DryRun: f.isDryRun, Queue: f.queue,
 		WaitAfterFail: f.waitAfterFail, ScheduledTime: f.schedule,
 	}, err

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -75,14 +77,14 @@ func (a *app) groupsPut(use, short string) *cobra.Command {
 	var blueprint, visibility string
 	var inputs []string
 	cmd := verb(use, short, 1, 1, a.call(func(ctx context.Context, c *client.Client, args []string) error {
-		given, err := readValues(inputs)
+		given, err := argument.ReadValues(inputs)
 		if err != nil {
 			return err
 		}
-		if p.Visibility, err = parseVisibility(visibility); err != nil {
+		if p.Visibility, err = argument.Visibility(visibility); err != nil {
 			return err
 		}
-		p.Blueprint, p.Inputs = model.BlueprintID(blueprint), given.document
+		p.Blueprint, p.Inputs = model.BlueprintID(blueprint), given.Document
 		g, err := c.PutDeploymentGroup(ctx, args[0], p)
 		if err != nil {
 			return err
@@ -137,7 +139,7 @@ func (a *app) groupsExtend() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			given, err := readValues(inputs)
+			given, err := argument.ReadValues(inputs)
 			if err != nil {
 				return err
 			}
@@ -147,7 +149,7 @@ func (a *app) groupsExtend() *cobra.Command {
 			for range count {
 				spec := map[string]model.Document{}
 				if len(inputs) > 0 {
-					spec["inputs"] = given.document
+					spec["inputs"] = given.Document
 				}
 				members.New = append(members.New, spec)
 			}
@@ -220,7 +222,7 @@ func (a *app) executionGroupsCommand() *cobra.Command {
 			a.call(func(ctx context.Context, c *client.Client, args []string) error {
 				n, err := strconv.Atoi(args[1])
 				if err != nil || n < 0 {
-					return usagef("%q is not a number of executions", args[1])
+					return exit.Usagef("%q is not a number of executions", args[1])
 				}
 				return a.changeGroup(ctx, c, args[0], map[string]any{"concurrency": n})
 			})),
@@ -278,11 +280,11 @@ func (a *app) executionGroupsStart() *cobra.Command {
 	var noWait bool
 	cmd := verb("start WORKFLOW", "Start a workflow on every deployment of a group and wait for it", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			given, err := readValues(parameters)
+			given, err := argument.ReadValues(parameters)
 			if err != nil {
 				return err
 			}
-			p.Workflow, p.Defaults = args[0], given.document
+			p.Workflow, p.Defaults = args[0], given.Document
 			g, err := c.StartExecutionGroup(ctx, p)
 			if err != nil {
 				return err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -44,15 +46,15 @@ func (a *app) planCommand() *cobra.Command {
 }
 
 func (f planFlags) params(workflow string) (client.PlanParams, error) {
-	given, err := readValues(f.parameters)
-	p := client.PlanParams{Workflow: workflow, Parameters: given.document, AllowCustomParameters: f.allowCustom, Force: f.force}
+	given, err := argument.ReadValues(f.parameters)
+	p := client.PlanParams{Workflow: workflow, Parameters: given.Document, AllowCustomParameters: f.allowCustom, Force: f.force}
 	if err != nil || workflow != model.WorkflowUpdate {
 		if err == nil && (f.blueprint != "" || len(f.inputs) > 0) {
-			err = usagef("--blueprint-id and --inputs are for updates: reify plan update DEPLOYMENT_ID")
+			err = exit.Usagef("--blueprint-id and --inputs are for updates: reify plan update DEPLOYMENT_ID")
 		}
 		return p, err
 	}
-	inputs, err := readValues(f.inputs)
+	inputs, err := argument.ReadValues(f.inputs)
 	p.Update = model.Document{
 		"skip_install": f.update.SkipInstall, "skip_uninstall": f.update.SkipUninstall, "skip_reinstall": f.update.SkipReinstall,
 		"skip_drift_check": f.update.SkipDriftCheck, "skip_heal": f.update.SkipHeal, "force_reinstall": f.update.ForceReinstall,
@@ -60,8 +62,8 @@ func (f planFlags) params(workflow string) (client.PlanParams, error) {
 	if f.blueprint != "" {
 		p.Update["blueprint_id"] = f.blueprint
 	}
-	if len(inputs.document) > 0 {
-		p.Update["inputs"] = map[string]any(inputs.document)
+	if len(inputs.Document) > 0 {
+		p.Update["inputs"] = map[string]any(inputs.Document)
 	}
 	return p, err
 }
@@ -164,7 +166,7 @@ func (a *app) applyCommand() *cobra.Command {
 			}
 			p, err := client.ReadPlan(data)
 			if err != nil || p.Request.Deployment == "" {
-				return usagef("%s holds no plan; make one with reify plan --out %s", args[0], args[0])
+				return exit.Usagef("%s holds no plan; make one with reify plan --out %s", args[0], args[0])
 			}
 			x, err := c.ApplyPlan(ctx, p)
 			if err != nil {

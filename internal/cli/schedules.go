@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -87,12 +88,12 @@ func (a *app) schedulesCreate() *cobra.Command {
 	var cmd *cobra.Command
 	cmd = verb("create DEPLOYMENT_ID WORKFLOW", "Create a schedule", 2, 2,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			given, err := readValues(start.parameters)
+			given, err := argument.ReadValues(start.parameters)
 			if err != nil {
 				return err
 			}
 			fields := r.fields(cmd)
-			fields["workflow_id"], fields["parameters"] = args[1], given.document
+			fields["workflow_id"], fields["parameters"] = args[1], given.Document
 			fields["execution_arguments"] = model.Document{"allow_custom_parameters": start.allowCustom, "force": start.force,
 				"dry_run": start.isDryRun, "wait_after_fail": start.waitAfterFail}
 			if name == "" {

@@ -1,4 +1,4 @@
-package cli
+package offline
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/inspect"
 	"github.com/reifyhq/reify/internal/lsp"
 )
@@ -24,15 +25,16 @@ func localPath(path string) error {
 		return nil
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return usagef("there is no %s", path)
+		return exit.Usagef("there is no %s", path)
 	}
 	return nil
 }
 
-func (a *app) blueprintsValidate() *cobra.Command {
+// Validate is the verb that checks blueprints.
+func (sh Shell) Validate() *cobra.Command {
 	var isSARIF bool
 	var catalogue *string
-	cmd := verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
+	cmd := sh.Verb("validate PATH...", "Check blueprints, without a manager", 1, -1,
 		func(ctx context.Context, args []string) error {
 			for _, path := range args {
 				if err := localPath(path); err != nil {
@@ -41,19 +43,19 @@ func (a *app) blueprintsValidate() *cobra.Command {
 			}
 			format := inspect.Text
 			switch {
-			case isSARIF && a.json:
-				return usagef("--json and --sarif exclude each other")
+			case isSARIF && sh.JSON():
+				return exit.Usagef("--json and --sarif exclude each other")
 			case isSARIF:
 				format = inspect.SARIF
-			case a.json:
+			case sh.JSON():
 				format = inspect.JSON
 			}
-			in, done, err := a.inspector(*catalogue)
+			in, done, err := sh.inspector(*catalogue)
 			if err != nil {
 				return err
 			}
 			defer done()
-			problems, err := in.Validate(ctx, args, format, a.Stdout)
+			problems, err := in.Validate(ctx, args, format, sh.Stdout)
 			switch {
 			case err != nil:
 				return err
@@ -62,7 +64,7 @@ func (a *app) blueprintsValidate() *cobra.Command {
 			case problems > 1:
 				return fmt.Errorf("%d problems found", problems)
 			case !isSARIF:
-				a.say("No problems found")
+				sh.Say("No problems found")
 			}
 			return nil
 		})
@@ -81,43 +83,44 @@ func catalogueFlag(cmd *cobra.Command) *string {
 }
 
 // openCatalogue returns the files of the catalogue that the option or the environment names, nil when none does.
-func (a *app) openCatalogue(dir string) (fs.FS, error) {
+func (sh Shell) openCatalogue(dir string) (fs.FS, error) {
 	if dir == "" {
-		if dir = a.Env("REIFY_CATALOGUE"); dir == "" {
+		if dir = sh.Env("REIFY_CATALOGUE"); dir == "" {
 			return nil, nil
 		}
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, usagef("the catalogue %s is not a directory", dir)
+		return nil, exit.Usagef("the catalogue %s is not a directory", dir)
 	}
 	return os.DirFS(dir), nil
 }
 
 // inspector returns what looks at blueprints on this machine, and what ends its connections.
-func (a *app) inspector(catalogue string) (inspect.Inspector, func(), error) {
-	files, err := a.openCatalogue(catalogue)
+func (sh Shell) inspector(catalogue string) (inspect.Inspector, func(), error) {
+	files, err := sh.openCatalogue(catalogue)
 	c := &http.Client{}
-	return inspect.Inspector{HTTP: c, Clock: a.Clock, Catalogue: files}, c.CloseIdleConnections, err
+	return inspect.Inspector{HTTP: c, Clock: sh.Clock, Catalogue: files}, c.CloseIdleConnections, err
 }
 
 // drawings are the values of --format.
 var drawings = []string{string(inspect.SVG), string(inspect.DOT), string(inspect.Mermaid)}
 
-func (a *app) blueprintsGraph() *cobra.Command {
+// Graph is the verb that draws a topology.
+func (sh Shell) Graph() *cobra.Command {
 	var format, out string
 	var catalogue *string
-	cmd := verb("graph PATH", "Draw the topology of a blueprint, without a manager", 1, 1,
+	cmd := sh.Verb("graph PATH", "Draw the topology of a blueprint, without a manager", 1, 1,
 		func(ctx context.Context, args []string) error {
 			if err := localPath(args[0]); err != nil {
 				return err
 			}
 			form := inspect.Drawing(format)
-			if a.json {
+			if sh.JSON() {
 				form = inspect.Data
 			} else if !slices.Contains(drawings, format) {
-				return usagef("unknown format %q; want one of %s", format, strings.Join(drawings, ", "))
+				return exit.Usagef("unknown format %q; want one of %s", format, strings.Join(drawings, ", "))
 			}
-			in, done, err := a.inspector(*catalogue)
+			in, done, err := sh.inspector(*catalogue)
 			if err != nil {
 				return err
 			}
@@ -127,13 +130,13 @@ func (a *app) blueprintsGraph() *cobra.Command {
 				return err
 			}
 			if out == "" {
-				_, err := a.Stdout.Write(b.Bytes())
+				_, err := sh.Stdout.Write(b.Bytes())
 				return err
 			}
 			if err := os.WriteFile(out, b.Bytes(), 0o644); err != nil {
 				return err
 			}
-			a.say("Drawn as %s", out)
+			sh.Say("Drawn as %s", out)
 			return nil
 		})
 	catalogue = catalogueFlag(cmd)
@@ -144,36 +147,38 @@ func (a *app) blueprintsGraph() *cobra.Command {
 	return cmd
 }
 
-func (a *app) blueprintsExplain() *cobra.Command {
+// Explain is the verb that tells where the parts of a node come from.
+func (sh Shell) Explain() *cobra.Command {
 	var catalogue *string
-	cmd := verb("explain PATH NODE", "Tell where everything of a node comes from, without a manager", 2, 2,
+	cmd := sh.Verb("explain PATH NODE", "Tell where everything of a node comes from, without a manager", 2, 2,
 		func(ctx context.Context, args []string) error {
 			if err := localPath(args[0]); err != nil {
 				return err
 			}
-			in, done, err := a.inspector(*catalogue)
+			in, done, err := sh.inspector(*catalogue)
 			if err != nil {
 				return err
 			}
 			defer done()
-			return in.Explain(ctx, args[0], args[1], a.json, a.Stdout)
+			return in.Explain(ctx, args[0], args[1], sh.JSON(), sh.Stdout)
 		})
 	catalogue = catalogueFlag(cmd)
 	cmd.Example = "  reify blueprints explain examples/three-tier proxy"
 	return cmd
 }
 
-func (a *app) lspCommand() *cobra.Command {
+// LanguageServer is the command that serves an editor.
+func (sh Shell) LanguageServer() *cobra.Command {
 	var catalogue *string
-	cmd := verb("lsp", "Serve an editor as the language server of blueprints", 0, 0,
+	cmd := sh.Verb("lsp", "Serve an editor as the language server of blueprints", 0, 0,
 		func(ctx context.Context, _ []string) error {
-			files, err := a.openCatalogue(*catalogue)
+			files, err := sh.openCatalogue(*catalogue)
 			if err != nil {
 				return err
 			}
 			c := &http.Client{}
 			defer c.CloseIdleConnections()
-			o := lsp.Options{In: a.Stdin, Out: a.Stdout, Log: a.Stderr, Clock: a.Clock, HTTP: c, Catalogue: files, Version: a.Version}
+			o := lsp.Options{In: sh.Stdin, Out: sh.Stdout, Log: sh.Stderr, Clock: sh.Clock, HTTP: c, Catalogue: files, Version: sh.Version}
 			if cache, err := os.UserCacheDir(); err == nil {
 				o.BuiltInDir = filepath.Join(cache, "reify", "types")
 			}

@@ -1,4 +1,8 @@
-package cli
+// Package argument reads what people write on a command line: values of inputs, labels, rules of filters, visibilities and
+// ids. What cannot be read is an exit.UsageError that says what is wanted.
+//
+// It reads the files that are named in values and touches nothing else; it never asks a manager.
+package argument
 
 import (
 	"encoding/json"
@@ -8,37 +12,39 @@ import (
 	"os"
 	"strings"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/dsl"
 	"github.com/reifyhq/reify/internal/dsl/yamltree"
 	"github.com/reifyhq/reify/internal/model"
 )
 
-// values are free values that a user gave: inputs, parameters, runtime properties.
-type values struct {
-	document model.Document
+// Values are free values that a user gave: inputs, parameters, runtime properties.
+type Values struct {
+	// Document holds all of them; assignments that are JSON have the type of their JSON.
+	Document model.Document
 	// texts are the values of key=value assignments as they were written.
 	texts map[string]string
 }
 
-// readValues reads what was given with -i or -p, each of which is a YAML or JSON file, a JSON object, or assignments
+// ReadValues reads what was given with -i or -p, each of which is a YAML or JSON file, a JSON object, or assignments
 // key=value separated by semicolons. Later ones win.
-func readValues(given []string) (values, error) {
-	v := values{document: model.Document{}, texts: map[string]string{}}
+func ReadValues(given []string) (Values, error) {
+	v := Values{Document: model.Document{}, texts: map[string]string{}}
 	for _, g := range given {
 		switch trimmed := strings.TrimSpace(g); {
 		case trimmed == "":
 		case strings.HasPrefix(trimmed, "{"):
 			if err := v.mapping([]byte(trimmed)); err != nil {
-				return v, usagef("cannot read %q: %v", g, err)
+				return v, exit.Usagef("cannot read %q: %v", g, err)
 			}
-		case isFile(g):
+		case IsFile(g):
 			data, err := os.ReadFile(g)
 			if err != nil {
 				return v, err
 			}
 			if err := v.mapping(data); err != nil {
-				return v, usagef("cannot read %s: %v", g, err)
+				return v, exit.Usagef("cannot read %s: %v", g, err)
 			}
 		default:
 			if err := v.assignments(g); err != nil {
@@ -49,7 +55,8 @@ func readValues(given []string) (values, error) {
 	return v, nil
 }
 
-func isFile(name string) bool {
+// IsFile reports whether name is a regular file.
+func IsFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.Mode().IsRegular()
 }
@@ -75,12 +82,12 @@ func decodeMapping(data []byte) (model.Document, error) {
 	return d, json.Unmarshal(text, &d)
 }
 
-func (v values) mapping(data []byte) error {
+func (v Values) mapping(data []byte) error {
 	m, err := decodeMapping(data)
 	if err != nil {
 		return err
 	}
-	maps.Copy(v.document, m)
+	maps.Copy(v.Document, m)
 	for k := range m {
 		delete(v.texts, k)
 	}
@@ -89,21 +96,21 @@ func (v values) mapping(data []byte) error {
 
 // assignments reads key=value;key=value. A backslash keeps a semicolon or equals sign from separating. A value that is
 // JSON is that value, everything else is text.
-func (v values) assignments(text string) error {
+func (v Values) assignments(text string) error {
 	for _, part := range splitEscaped(text, ';') {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}
 		pair := splitEscaped(part, '=')
 		if len(pair) < 2 || strings.TrimSpace(pair[0]) == "" {
-			return usagef("cannot read %q: it is neither an existing file nor key=value", text)
+			return exit.Usagef("cannot read %q: it is neither an existing file nor key=value", text)
 		}
 		key, value := unescape(strings.TrimSpace(pair[0])), unescape(strings.Join(pair[1:], "="))
 		v.texts[key] = value
-		v.document[key] = value
+		v.Document[key] = value
 		var typed any
 		if model.DecodeJSON([]byte(value), &typed) == nil {
-			v.document[key] = typed
+			v.Document[key] = typed
 		}
 	}
 	return nil
@@ -129,10 +136,10 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\;`, ";", `\=`, "=", `\\`, `\`).Replace(s)
 }
 
-// typed returns the values for inputs that were declared: text stays text where the declaration wants text, so that
+// Typed returns the values for inputs that were declared: text stays text where the declaration wants text, so that
 // version=1.10 is not taken for a number.
-func (v values) typed(declared map[string]client.Input) model.Document {
-	out := maps.Clone(v.document)
+func (v Values) Typed(declared map[string]client.Input) model.Document {
+	out := maps.Clone(v.Document)
 	for key, text := range v.texts {
 		switch declared[key].Type {
 		case "", "integer", "float", "boolean", "list", "dict":
@@ -145,18 +152,18 @@ func (v values) typed(declared map[string]client.Input) model.Document {
 	return out
 }
 
-// hasAmbiguous reports whether an assignment was read as something else than text, so that its declaration matters.
-func (v values) hasAmbiguous() bool {
+// HasAmbiguous reports whether an assignment was read as something else than text, so that its declaration matters.
+func (v Values) HasAmbiguous() bool {
 	for key := range v.texts {
-		if _, isText := v.document[key].(string); !isText {
+		if _, isText := v.Document[key].(string); !isText {
 			return true
 		}
 	}
 	return false
 }
 
-// parseLabels reads key:value pairs separated by commas.
-func parseLabels(text string) ([]client.Label, error) {
+// Labels reads key:value pairs separated by commas.
+func Labels(text string) ([]client.Label, error) {
 	var labels []client.Label
 	for _, part := range splitEscaped(text, ',') {
 		if strings.TrimSpace(part) == "" {
@@ -164,7 +171,7 @@ func parseLabels(text string) ([]client.Label, error) {
 		}
 		pair := splitEscaped(part, ':')
 		if len(pair) != 2 || strings.TrimSpace(pair[0]) == "" || strings.TrimSpace(pair[1]) == "" {
-			return nil, usagef("cannot read the label %q; want key:value", part)
+			return nil, exit.Usagef("cannot read the label %q; want key:value", part)
 		}
 		clean := func(s string) string {
 			return strings.NewReplacer(`\,`, ",", `\:`, ":", `\\`, `\`).Replace(strings.TrimSpace(s))
@@ -174,20 +181,20 @@ func parseLabels(text string) ([]client.Label, error) {
 	return labels, nil
 }
 
-// parseVisibility checks a visibility; empty means tenant.
-func parseVisibility(s string) (model.Visibility, error) {
+// Visibility checks a visibility; empty means tenant.
+func Visibility(s string) (model.Visibility, error) {
 	v := model.Visibility(s)
 	if s == "" {
 		v = model.VisibilityTenant
 	}
 	if !v.Valid() {
-		return v, usagef("unknown visibility %q; want private, tenant or global", s)
+		return v, exit.Usagef("unknown visibility %q; want private, tenant or global", s)
 	}
 	return v, nil
 }
 
-// checkID refuses an id that no manager takes, before anything is sent.
-func checkID(what, id string, anyFirst bool) error {
+// CheckID refuses an id that no manager takes, before anything is sent.
+func CheckID(what, id string, anyFirst bool) error {
 	if model.ValidID(id, anyFirst) {
 		return nil
 	}
@@ -195,5 +202,5 @@ func checkID(what, id string, anyFirst bool) error {
 	if anyFirst {
 		rule = "must have only letters, digits, and _ . - ~"
 	}
-	return &usageError{text: fmt.Sprintf("the %s id %q %s (at most %d)", what, id, rule, model.MaxIDLength)}
+	return &exit.UsageError{Text: fmt.Sprintf("the %s id %q %s (at most %d)", what, id, rule, model.MaxIDLength)}
 }

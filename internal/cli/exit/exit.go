@@ -1,6 +1,11 @@
-package cli
+// Package exit says how a run of the command line ends: the errors that know more than their text, and what becomes of any
+// error, which is an exit code, a message and a word on what to do. The codes are in the comment of package cli.
+//
+// It never exits the process and prints nothing.
+package exit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,26 +18,26 @@ import (
 
 // The exit codes.
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitUnreachable = 3
-	exitDenied      = 4
-	exitInterrupted = 130
+	OK          = 0
+	Failed      = 1
+	WrongUsage  = 2
+	Unreachable = 3
+	Denied      = 4
+	Interrupted = 130
 )
 
-// usageError says that the command line is wrong.
-type usageError struct {
-	command string
-	text    string
+// UsageError says that the command line is wrong.
+type UsageError struct {
+	// Command is the path of the command whose help tells more, empty while it is not known.
+	Command string
+	Text    string
 }
 
-func (e *usageError) Error() string { return e.text }
+// Error returns the text.
+func (e *UsageError) Error() string { return e.Text }
 
-func usagef(format string, args ...any) error { return &usageError{text: fmt.Sprintf(format, args...)} }
-
-// Usage marks an error of a Program as a wrong command line.
-func Usage(err error) error { return &usageError{text: err.Error()} }
+// Usagef makes a UsageError of a command that its caller knows.
+func Usagef(format string, args ...any) error { return &UsageError{Text: fmt.Sprintf(format, args...)} }
 
 // hinted is an error with a word on what to do.
 type hinted struct {
@@ -42,17 +47,19 @@ type hinted struct {
 
 func (h *hinted) Unwrap() error { return h.error }
 
-func hint(err error, format string, args ...any) error {
+// Hint adds a word on what to do, which takes the place of the usual one.
+func Hint(err error, format string, args ...any) error {
 	return &hinted{error: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// executionError says that an execution ended badly.
-type executionError struct {
-	execution client.Execution
+// ExecutionError says that an execution ended badly.
+type ExecutionError struct {
+	Execution client.Execution
 }
 
-func (e *executionError) Error() string {
-	x := e.execution
+// Error says how it ended, and why when the manager knows.
+func (e *ExecutionError) Error() string {
+	x := e.Execution
 	switch {
 	case x.Status == model.ExecutionCancelled:
 		return fmt.Sprintf("execution %s of workflow %s was cancelled", x.ID, x.Workflow)
@@ -62,8 +69,8 @@ func (e *executionError) Error() string {
 	return fmt.Sprintf("execution %s of workflow %s failed: %s", x.ID, x.Workflow, x.Error)
 }
 
-// explain turns an error into an exit code, a message and a word on what to do.
-func explain(err error, verbose bool) (code int, message, advice string) {
+// Explain turns an error into an exit code, a message and a word on what to do.
+func Explain(err error, verbose bool) (code int, message, advice string) {
 	code, advice = classify(err)
 	var h *hinted
 	if errors.As(err, &h) {
@@ -79,51 +86,51 @@ func explain(err error, verbose bool) (code int, message, advice string) {
 
 func classify(err error) (code int, advice string) {
 	var (
-		usage   *usageError
+		usage   *UsageError
 		away    *client.Unreachable
 		stopped *progress.Stopped
-		failed  *executionError
+		ended   *ExecutionError
 		answer  *client.Error
 	)
 	switch {
 	case errors.As(err, &usage):
-		if usage.command == "" {
-			return exitUsage, ""
+		if usage.Command == "" {
+			return WrongUsage, ""
 		}
-		return exitUsage, fmt.Sprintf("See %q.", usage.command+" --help")
+		return WrongUsage, fmt.Sprintf("See %q.", usage.Command+" --help")
 	case errors.As(err, &stopped):
-		code = exitFailed
-		if isInterrupt(err) {
-			code = exitInterrupted
+		code = Failed
+		if IsInterrupt(err) {
+			code = Interrupted
 		}
 		id := stopped.Execution.ID
 		return code, fmt.Sprintf("Look at it:  reify executions get %s\nFollow it:   reify events list %s --tail\n"+
 			"Cancel it:   reify executions cancel %s", id, id, id)
-	case isInterrupt(err):
-		return exitInterrupted, ""
+	case IsInterrupt(err):
+		return Interrupted, ""
 	case errors.As(err, &away):
-		return exitUnreachable, "Is it running (reify server)? Is the address right (reify profiles list, REIFY_URL)?"
-	case errors.As(err, &failed):
-		return exitFailed, fmt.Sprintf("See what happened:  reify events list %s", failed.execution.ID)
+		return Unreachable, "Is it running (reify server)? Is the address right (reify profiles list, REIFY_URL)?"
+	case errors.As(err, &ended):
+		return Failed, fmt.Sprintf("See what happened:  reify events list %s", ended.Execution.ID)
 	case errors.As(err, &answer):
 		return answered(answer)
 	}
-	return exitFailed, ""
+	return Failed, ""
 }
 
 // answered knows what helps against an answer.
 func answered(e *client.Error) (code int, advice string) {
 	switch e.Status {
 	case http.StatusUnauthorized:
-		return exitDenied, "Give credentials: reify profiles set -u USER -p PASSWORD, or REIFY_TOKEN, or REIFY_USERNAME and " +
+		return Denied, "Give credentials: reify profiles set -u USER -p PASSWORD, or REIFY_TOKEN, or REIFY_USERNAME and " +
 			"REIFY_PASSWORD."
 	case http.StatusForbidden:
 		if e.Code == fault.ForbiddenWhileCancelling {
-			return exitFailed, ""
+			return Failed, ""
 		}
-		return exitDenied, "Is the tenant right (-t TENANT)? Otherwise ask an administrator for a role that permits this."
+		return Denied, "Is the tenant right (-t TENANT)? Otherwise ask an administrator for a role that permits this."
 	}
-	return exitFailed, advices[e.Code]
+	return Failed, advices[e.Code]
 }
 
 // advices are the words on what to do, by code.
@@ -142,3 +149,6 @@ var advices = map[fault.Code]string{
 	fault.EnvironmentPending:    "The deployment is still being created; try again in a moment.",
 	fault.PluginNotFound:        "Upload the plugin first, or give --skip-plugins-validation.",
 }
+
+// IsInterrupt reports whether err came from the end of the context, which is how an interrupt arrives.
+func IsInterrupt(err error) bool { return errors.Is(err, context.Canceled) }
