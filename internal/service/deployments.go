@@ -190,7 +190,7 @@ func replaceFailedCreation(tx store.Tx, env dependency.Env, t model.TenantName, 
 }
 
 func (s *Service) awaitCreation(ctx context.Context, a *Actor, d *model.Deployment) (*model.Deployment, error) {
-	x, err := s.await(ctx, d.CreateExecution, syncLimit)
+	x, err := s.await(ctx, d.CreateExecution, SyncLimit)
 	if err != nil {
 		return nil, err
 	}

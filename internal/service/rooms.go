@@ -38,13 +38,13 @@ func ReadyDeployment(tx store.Reader, a *Actor, id model.DeploymentID) (*model.D
 	return d, environmentReady(tx, d)
 }
 
-// DraftUpdate returns the deployment update that a request would start, and the parameters of its execution.
-func (s *Service) DraftUpdate(tx store.Reader, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, model.Document, error) {
-	u, err := s.newUpdate(tx, a, d, n)
-	if err != nil {
-		return nil, nil, err
-	}
-	return u, updateParameters(u, n), nil
+// EnvironmentReady refuses a deployment whose environment is not made.
+func EnvironmentReady(tx store.Reader, d *model.Deployment) error { return environmentReady(tx, d) }
+
+// Blocked refuses a workflow that would take the ground from under other deployments, unless the actor insists
+// (workflows, section 13.4).
+func Blocked(tx store.Reader, a *Actor, d *model.Deployment, workflow string, parameters model.Document, force bool) error {
+	return blocked(tx, a.deployment(), d, workflow, parameters, force)
 }
 
 // Sees reports whether the actor may see a resource that the store found for its tenant.
@@ -172,6 +172,24 @@ func (s *Service) Labels(a *Actor, labels []model.Label) ([]model.Label, error) 
 func VisibleDeployment(tx store.Reader, a *Actor, id model.DeploymentID) (*model.Deployment, error) {
 	return visibleDeployment(tx, a, id)
 }
+
+// VisibleBlueprint finds a blueprint that the actor may see.
+func VisibleBlueprint(tx store.Reader, a *Actor, id model.BlueprintID) (*model.Blueprint, error) {
+	return visibleBlueprint(tx, a, id)
+}
+
+// VisibleExecution finds an execution that the actor may see.
+func VisibleExecution(tx store.Reader, a *Actor, id model.ExecutionID) (*model.Execution, error) {
+	return visibleExecution(tx, a, id)
+}
+
+// Unfinished returns the executions of a deployment that have not ended, queued ones too.
+func Unfinished(tx store.Reader, d *model.Deployment) ([]*model.Execution, error) {
+	return unfinished(tx, d)
+}
+
+// ReservedLabels are the keys with the reserved prefix that may be used (rest-model, section 6).
+func ReservedLabels() []string { return slices.Clone(reservedLabels) }
 
 // NewUUID returns a fresh UUID.
 func NewUUID() string { return newUUID() }

@@ -55,7 +55,7 @@ func (a *API) listAgents(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	full, err := withData(r)
+	full, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
@@ -63,15 +63,15 @@ func (a *API) listAgents(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, agentItem(full))
+	return api.WritePage(l, w, page, agentItem(full))
 }
 
 func (a *API) getAgent(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	g, err := a.inventory.Agent(r.Context(), actor, model.AgentName(param(r, "name")))
+	g, err := a.inventory.Agent(r.Context(), actor, model.AgentName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, agentRecord(g))
+	return api.WriteOne(w, r, http.StatusOK, agentRecord(g))
 }
 
 func (a *API) createAgent(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -90,7 +90,7 @@ func (a *API) createAgent(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	g := model.Agent{Name: model.AgentName(unescaped(r, "name")), Instance: model.InstanceID(texts[0]), State: model.AgentState(texts[1])}
+	g := model.Agent{Name: model.AgentName(api.Unescaped(r, "name")), Instance: model.InstanceID(texts[0]), State: model.AgentState(texts[1])}
 	var visibility string
 	for key, field := range map[string]*string{"ip": &g.IP, "install_method": &g.InstallMethod, "system": &g.System, "version": &g.Version,
 		"rabbitmq_username": &g.Username, "rabbitmq_password": &g.Password, "rabbitmq_exchange": &g.Exchange, "visibility": &visibility} {
@@ -107,7 +107,7 @@ func (a *API) createAgent(w http.ResponseWriter, r *http.Request, actor *service
 		api.WriteJSON(w, http.StatusOK, unmade(agentRecord(&model.Agent{})))
 		return nil
 	}
-	return writeOne(w, r, http.StatusOK, agentRecord(stored))
+	return api.WriteOne(w, r, http.StatusOK, agentRecord(stored))
 }
 
 func (a *API) patchAgent(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -125,11 +125,11 @@ func (a *API) patchAgent(w http.ResponseWriter, r *http.Request, actor *service.
 	if c.Version, err = optional[string](body, "version"); err != nil {
 		return err
 	}
-	g, err := a.inventory.UpdateAgent(r.Context(), actor, model.AgentName(param(r, "name")), c)
+	g, err := a.inventory.UpdateAgent(r.Context(), actor, model.AgentName(api.Param(r, "name")), c)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, agentRecord(g))
+	return api.WriteOne(w, r, http.StatusOK, agentRecord(g))
 }
 
 // replaceAgentCerts changes nothing: agents of this manager know no certificate of a broker.
@@ -165,17 +165,17 @@ func (a *API) listSnapshots(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, snapshotRecord)
+	return api.WritePage(l, w, page, snapshotRecord)
 }
 
-func snapshotID(r *http.Request) model.SnapshotID { return model.SnapshotID(unescaped(r, "id")) }
+func snapshotID(r *http.Request) model.SnapshotID { return model.SnapshotID(api.Unescaped(r, "id")) }
 
 func (a *API) getSnapshot(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	n, err := a.inventory.Snapshot(r.Context(), actor, snapshotID(r))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, snapshotRecord(n))
+	return api.WriteOne(w, r, http.StatusOK, snapshotRecord(n))
 }
 
 func (a *API) createSnapshot(_ http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -211,7 +211,7 @@ func (a *API) deleteSnapshot(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, snapshotRecord(n))
+	return api.WriteOne(w, r, http.StatusOK, snapshotRecord(n))
 }
 
 // uploadSnapshot takes the archive as the body, whatever its content type says (rest-api, section 1.1).
@@ -223,7 +223,7 @@ func (a *API) uploadSnapshot(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusCreated, snapshotRecord(n))
+	return api.WriteOne(w, r, http.StatusCreated, snapshotRecord(n))
 }
 
 func (a *API) downloadSnapshot(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -19,7 +19,7 @@ type contentsSearch struct {
 }
 
 // blankContents are the fields that searches of contents may be filtered by.
-var blankContents = blank("deployment_id", "blueprint_id", "type", "name", "members", "properties", "capabilities")
+var blankContents = api.Blank("deployment_id", "blueprint_id", "type", "name", "members", "properties", "capabilities")
 
 func readContents(w http.ResponseWriter, r *http.Request) (s contentsSearch, err error) {
 	if s.list, err = api.ParseList(r, api.ListSpec{Blank: blankContents}); err != nil {
@@ -53,7 +53,7 @@ func readContents(w http.ResponseWriter, r *http.Request) (s contentsSearch, err
 			if !isList {
 				return s, fault.New(fault.BadParameters, "the constraint valid_values must be a list")
 			}
-			s.names.Valid = texts(list)
+			s.names.Valid = api.OnlyTexts(list)
 		case "name_pattern":
 			s.names.Patterns, err = readPatterns(name, v)
 		case "capability_key_specs":
@@ -83,7 +83,7 @@ func readPatterns(name string, v any) (map[string][]string, error) {
 		if !isList {
 			list = []any{item}
 		}
-		out[word] = texts(list)
+		out[word] = api.OnlyTexts(list)
 	}
 	return out, nil
 }
@@ -94,7 +94,7 @@ func (s contentsSearch) place() api.Record {
 }
 
 func (s contentsSearch) write(w http.ResponseWriter, items []api.Record) error {
-	return s.list.Write(w, cut(items, s.list.Query), len(items))
+	return s.list.Write(w, api.Cut(items, s.list.Query), len(items))
 }
 
 func (a *API) searchNodeTypes(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -183,7 +183,7 @@ func (a *API) replaceDependencies(w http.ResponseWriter, r *http.Request, actor 
 	if err != nil {
 		return err
 	}
-	made, err := a.relations.Replace(r.Context(), actor, model.DeploymentID(param(r, "id")), list)
+	made, err := a.relations.Replace(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), list)
 	if err != nil {
 		return err
 	}

@@ -53,14 +53,6 @@ func workflowRecords(v *service.DeploymentView) []api.Record {
 	return out
 }
 
-// object is a document as it is, {} when there is none.
-func object(d model.Document) any {
-	if d == nil {
-		return model.Document{}
-	}
-	return d
-}
-
 func deploymentRecord(v *service.DeploymentView) api.Record {
 	d := v.Deployment
 	var latestID, finished, total, workflow any
@@ -73,15 +65,15 @@ func deploymentRecord(v *service.DeploymentView) api.Record {
 	}
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(d.CreatedAt)}, {Name: "id", Value: d.ID}, {Name: "visibility", Value: d.Visibility},
-		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs_p", Value: nil}, {Name: "inputs", Value: object(d.Inputs)}, {Name: "groups_p", Value: nil}, {Name: "groups", Value: raw(d.Groups)},
-		{Name: "permalink", Value: nil}, {Name: "policy_triggers_p", Value: nil}, {Name: "policy_triggers", Value: raw(d.PolicyTriggers)}, {Name: "policy_types_p", Value: nil}, {Name: "policy_types", Value: raw(d.PolicyTypes)},
-		{Name: "outputs_p", Value: nil}, {Name: "outputs", Value: object(d.Outputs)}, {Name: "capabilities_p", Value: nil}, {Name: "capabilities", Value: object(d.Capabilities)},
+		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs_p", Value: nil}, {Name: "inputs", Value: api.Object(d.Inputs)}, {Name: "groups_p", Value: nil}, {Name: "groups", Value: api.Raw(d.Groups)},
+		{Name: "permalink", Value: nil}, {Name: "policy_triggers_p", Value: nil}, {Name: "policy_triggers", Value: api.Raw(d.PolicyTriggers)}, {Name: "policy_types_p", Value: nil}, {Name: "policy_types", Value: api.Raw(d.PolicyTypes)},
+		{Name: "outputs_p", Value: nil}, {Name: "outputs", Value: api.Object(d.Outputs)}, {Name: "capabilities_p", Value: nil}, {Name: "capabilities", Value: api.Object(d.Capabilities)},
 		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: scaling}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
 		{Name: "workflows_p", Value: nil}, {Name: "workflows", Value: workflowRecords(v)}, {Name: "runtime_only_evaluation", Value: d.RuntimeOnlyEvaluation},
 		{Name: "installation_status", Value: d.InstallationStatus}, {Name: "deployment_status", Value: d.Status},
 		{Name: "sub_services_status", Value: api.Text(d.SubServicesStatus)}, {Name: "sub_environments_status", Value: api.Text(d.SubEnvironmentsStatus)},
 		{Name: "sub_services_count", Value: d.SubServices}, {Name: "sub_environments_count", Value: d.SubEnvironments},
-		{Name: "display_name", Value: d.DisplayName}, {Name: "resource_tags", Value: raw(d.ResourceTags)},
+		{Name: "display_name", Value: d.DisplayName}, {Name: "resource_tags", Value: api.Raw(d.ResourceTags)},
 		{Name: "drifted_instances", Value: v.Drifted}, {Name: "unavailable_instances", Value: v.Unhealthy},
 		{Name: "latest_execution", Value: latestID}, {Name: "latest_execution_finished_operations", Value: finished},
 		{Name: "latest_execution_total_operations", Value: total}, {Name: "latest_execution_workflow_id", Value: workflow},
@@ -106,7 +98,7 @@ func (a *API) writeDeployment(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id", Filters: []string{"deployment_group_id"}})
+	l, err := a.lists.Parse(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id", Filters: []string{"deployment_group_id"}})
 	if err != nil {
 		return err
 	}
@@ -125,14 +117,14 @@ func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *ser
 	for _, v := range page.Items {
 		items = append(items, deploymentRecord(v))
 	}
-	if err := a.countFiltered(r, actor, service.Deployments, l, page.Total); err != nil {
+	if err := a.lists.Count(r, actor, service.Deployments, l, page.Total); err != nil {
 		return err
 	}
 	return l.Write(w, items, page.Total)
 }
 
 func (a *API) getDeployment(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := a.svc.Deployment(r.Context(), actor, model.DeploymentID(param(r, "id")))
+	v, err := a.svc.Deployment(r.Context(), actor, model.DeploymentID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -162,7 +154,7 @@ func (a *API) createDeployment(w http.ResponseWriter, r *http.Request, actor *se
 	if err != nil {
 		return err
 	}
-	n.ID = model.DeploymentID(param(r, "id"))
+	n.ID = model.DeploymentID(api.Param(r, "id"))
 	if n.Async, err = api.Flag(r.URL.Query(), "async_create"); err != nil {
 		return err
 	}
@@ -232,7 +224,7 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 			return fault.New(fault.Conflict, "%s is already set", key)
 		}
 	}
-	id := model.DeploymentID(param(r, "id"))
+	id := model.DeploymentID(api.Param(r, "id"))
 	name, err := body.Text("display_name")
 	if err != nil {
 		return err
@@ -259,11 +251,11 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 }
 
 func (a *API) setDeploymentVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	visibility, err := visibilityBody(w, r)
+	visibility, err := api.ReadVisibility(w, r)
 	if err != nil {
 		return err
 	}
-	v, err := a.svc.SetDeploymentVisibility(r.Context(), actor, model.DeploymentID(param(r, "id")), visibility)
+	v, err := a.svc.SetDeploymentVisibility(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), visibility)
 	if err != nil {
 		return err
 	}
@@ -287,7 +279,7 @@ func (a *API) setSite(w http.ResponseWriter, r *http.Request, actor *service.Act
 		return fault.New(fault.BadParameters, "Must provide either a `site_name` of a valid site or `detach_site` with true value for "+
 			"detaching the current site of the given deployment")
 	}
-	v, err := a.svc.SetSite(r.Context(), actor, model.DeploymentID(param(r, "id")), model.SiteName(site))
+	v, err := a.svc.SetSite(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), model.SiteName(site))
 	if err != nil {
 		return err
 	}
@@ -302,7 +294,7 @@ func (a *API) deleteDeployment(w http.ResponseWriter, r *http.Request, actor *se
 			return err
 		}
 	}
-	if err := a.svc.DeleteDeployment(r.Context(), actor, model.DeploymentID(param(r, "id")), how); err != nil {
+	if err := a.svc.DeleteDeployment(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), how); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -310,7 +302,7 @@ func (a *API) deleteDeployment(w http.ResponseWriter, r *http.Request, actor *se
 }
 
 func (a *API) deploymentOutputs(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	id := model.DeploymentID(param(r, "id"))
+	id := model.DeploymentID(api.Param(r, "id"))
 	values, err := a.svc.Outputs(r.Context(), actor, id)
 	if err != nil {
 		return err
@@ -320,7 +312,7 @@ func (a *API) deploymentOutputs(w http.ResponseWriter, r *http.Request, actor *s
 }
 
 func (a *API) deploymentCapabilities(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	id := model.DeploymentID(param(r, "id"))
+	id := model.DeploymentID(api.Param(r, "id"))
 	values, err := a.svc.Capabilities(r.Context(), actor, id)
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func (a *API) listExecutions(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) getExecution(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	x, err := a.svc.Execution(r.Context(), actor, model.ExecutionID(param(r, "id")))
+	x, err := a.svc.Execution(r.Context(), actor, model.ExecutionID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (a *API) actOnExecution(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	x, err := a.svc.Act(r.Context(), actor, model.ExecutionID(param(r, "id")), service.Action(action))
+	x, err := a.svc.Act(r.Context(), actor, model.ExecutionID(api.Param(r, "id")), service.Action(action))
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (a *API) patchExecution(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	x, err := a.svc.SetStatus(r.Context(), actor, model.ExecutionID(param(r, "id")), model.ExecutionStatus(status), text)
+	x, err := a.svc.SetStatus(r.Context(), actor, model.ExecutionID(api.Param(r, "id")), model.ExecutionStatus(status), text)
 	if err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (a *API) listOperations(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) getOperation(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	t, err := a.svc.Task(r.Context(), actor, model.TaskID(param(r, "id")))
+	t, err := a.svc.Task(r.Context(), actor, model.TaskID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}

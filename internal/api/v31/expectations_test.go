@@ -62,6 +62,12 @@ var later = map[string]expectation{
 	"GET /snapshots/{id}/archive":  tenant("snapshot_download"),
 	"POST /snapshots/{id}/restore": tenant("snapshot_restore").with(`{"force":false}`),
 
+	"POST /tasks_graphs/{id}":  tenant("operations").with(`{"execution_id":"x","name":"n","operations":[]}`),
+	"PATCH /tasks_graphs/{id}": tenant("operations").with(`{}`),
+	"PUT /operations/{id}":     tenant("operations").with(`{"graph_id":"g","name":"n","type":"t","dependencies":[],"parameters":{}}`),
+	"PATCH /operations/{id}":   tenant("operations").with(`{"state":"succeeded"}`),
+	"DELETE /operations/{id}":  tenant("operations"),
+
 	"POST /managers": system("manager_manage"), "PUT /managers/{name}": system("manager_manage"), "DELETE /managers/{name}": system("manager_manage"),
 	"POST /brokers": system("broker_manage"), "PUT /brokers/{name}": system("broker_manage"), "DELETE /brokers/{name}": system("broker_manage"),
 	"POST /db-nodes": system("cluster_node_config_update").with(`{"action":"update"}`),

@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/catalog"
 	"github.com/reifyhq/reify/internal/service/group"
 )
 
@@ -64,15 +65,15 @@ func (a *API) listDeploymentGroups(w http.ResponseWriter, r *http.Request, actor
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, deploymentGroupRecord)
+	return api.WritePage(l, w, page, deploymentGroupRecord)
 }
 
 func (a *API) getDeploymentGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := a.groups.Get(r.Context(), actor, model.DeploymentGroupID(param(r, "id")))
+	v, err := a.groups.Get(r.Context(), actor, model.DeploymentGroupID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, deploymentGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, deploymentGroupRecord(v))
 }
 
 func (a *API) putDeploymentGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -80,7 +81,7 @@ func (a *API) putDeploymentGroup(w http.ResponseWriter, r *http.Request, actor *
 	if err != nil {
 		return err
 	}
-	p := group.Put{ID: model.DeploymentGroupID(unescaped(r, "id"))}
+	p := group.Put{ID: model.DeploymentGroupID(api.Unescaped(r, "id"))}
 	visibility, err := body.Text("visibility")
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (a *API) putDeploymentGroup(w http.ResponseWriter, r *http.Request, actor *
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, deploymentGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, deploymentGroupRecord(v))
 }
 
 // optional returns a text, nil when it is missing or null.
@@ -150,7 +151,7 @@ func decodeSelection(body api.Body) (s group.Selection, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Rules, err = service.ParseRules(service.Deployments, rules)
+	s.Rules, err = catalog.ParseRules(service.Deployments, rules)
 	return s, err
 }
 
@@ -221,11 +222,11 @@ func (a *API) patchDeploymentGroup(w http.ResponseWriter, r *http.Request, actor
 	if p.Remove, err = decodeSelection(api.Body(remove)); err != nil {
 		return err
 	}
-	v, err := a.groups.Patch(r.Context(), actor, model.DeploymentGroupID(param(r, "id")), p)
+	v, err := a.groups.Patch(r.Context(), actor, model.DeploymentGroupID(api.Param(r, "id")), p)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, deploymentGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, deploymentGroupRecord(v))
 }
 
 func (a *API) deleteDeploymentGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -238,9 +239,9 @@ func (a *API) deleteDeploymentGroup(w http.ResponseWriter, r *http.Request, acto
 			return err
 		}
 	}
-	id, err := a.groups.Delete(r.Context(), actor, model.DeploymentGroupID(param(r, "id")), deployments, how)
+	id, err := a.groups.Delete(r.Context(), actor, model.DeploymentGroupID(api.Param(r, "id")), deployments, how)
 	if err != nil || id == "" {
-		return noContent(w, err)
+		return api.NoContent(w, err)
 	}
 	api.WriteJSON(w, http.StatusOK, api.Record{{Name: "execution_group_id", Value: id}})
 	return nil
@@ -265,7 +266,7 @@ func (a *API) listExecutionGroups(w http.ResponseWriter, r *http.Request, actor 
 	if err != nil {
 		return err
 	}
-	full, err := withData(r)
+	full, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
@@ -273,7 +274,7 @@ func (a *API) listExecutionGroups(w http.ResponseWriter, r *http.Request, actor 
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, executionGroupRecord)
+	return api.WritePage(l, w, page, executionGroupRecord)
 }
 
 func (a *API) getExecutionGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -281,11 +282,11 @@ func (a *API) getExecutionGroup(w http.ResponseWriter, r *http.Request, actor *s
 	if err != nil {
 		return err
 	}
-	v, err := a.groups.GetExecutions(r.Context(), actor, model.ExecutionGroupID(param(r, "id")), all)
+	v, err := a.groups.GetExecutions(r.Context(), actor, model.ExecutionGroupID(api.Param(r, "id")), all)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, executionGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, executionGroupRecord(v))
 }
 
 func (a *API) startExecutionGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -322,7 +323,7 @@ func (a *API) startExecutionGroup(w http.ResponseWriter, r *http.Request, actor 
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, executionGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, executionGroupRecord(v))
 }
 
 func (a *API) actOnExecutionGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -334,11 +335,11 @@ func (a *API) actOnExecutionGroup(w http.ResponseWriter, r *http.Request, actor 
 	if err != nil {
 		return err
 	}
-	v, err := a.groups.Act(r.Context(), actor, model.ExecutionGroupID(param(r, "id")), service.Action(texts[0]))
+	v, err := a.groups.Act(r.Context(), actor, model.ExecutionGroupID(api.Param(r, "id")), service.Action(texts[0]))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, executionGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, executionGroupRecord(v))
 }
 
 func (a *API) patchExecutionGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -360,9 +361,9 @@ func (a *API) patchExecutionGroup(w http.ResponseWriter, r *http.Request, actor 
 	if c.FailedGroup, err = optional[model.DeploymentGroupID](body, "failure_group_id"); err != nil {
 		return err
 	}
-	v, err := a.groups.Change(r.Context(), actor, model.ExecutionGroupID(param(r, "id")), c)
+	v, err := a.groups.Change(r.Context(), actor, model.ExecutionGroupID(api.Param(r, "id")), c)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, executionGroupRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, executionGroupRecord(v))
 }

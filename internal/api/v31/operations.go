@@ -89,7 +89,7 @@ func (a *API) patchGraph(w http.ResponseWriter, r *http.Request, actor *service.
 	if _, err := api.ReadJSON(w, r, false); err != nil {
 		return err
 	}
-	g, of, err := a.graphs.Graph(r.Context(), actor, model.GraphID(param(r, "id")))
+	g, of, err := a.graphs.Graph(r.Context(), actor, model.GraphID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *API) createOperation(w http.ResponseWriter, r *http.Request, actor *ser
 	if err := into(body, &in, "the operation"); err != nil {
 		return err
 	}
-	in.ID = model.TaskID(param(r, "id"))
+	in.ID = model.TaskID(api.Param(r, "id"))
 	t, err := a.graphs.Add(r.Context(), actor, in.Graph, in.task())
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (a *API) patchOperation(w http.ResponseWriter, r *http.Request, actor *serv
 	if err := into(body, &in, "the update of the operation"); err != nil {
 		return err
 	}
-	err = a.graphs.SetState(r.Context(), actor, model.TaskID(param(r, "id")), taskgraph.Update{
+	err = a.graphs.SetState(r.Context(), actor, model.TaskID(api.Param(r, "id")), taskgraph.Update{
 		State: in.State, Result: in.Result, Failure: in.Exception, Causes: in.Causes, ManagerName: in.ManagerName, AgentName: in.AgentName,
 	})
 	if err != nil {
@@ -150,7 +150,7 @@ func (a *API) patchOperation(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) deleteOperation(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	t, err := a.graphs.Remove(r.Context(), actor, model.TaskID(param(r, "id")))
+	t, err := a.graphs.Remove(r.Context(), actor, model.TaskID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (a *API) planDeployment(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	request.Deployment = model.DeploymentID(param(r, "id"))
+	request.Deployment = model.DeploymentID(api.Param(r, "id"))
 	plan, err := a.planning.Plan(r.Context(), actor, request)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (a *API) applyPlan(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err := model.DecodeJSON(data, &plan); err != nil {
 		return fault.Wrap(err, fault.BadParameters, "the body is no plan: %v", err)
 	}
-	if id := model.DeploymentID(param(r, "id")); plan.Request.Deployment != id {
+	if id := model.DeploymentID(api.Param(r, "id")); plan.Request.Deployment != id {
 		return fault.New(fault.BadParameters, "the plan is about deployment %s, not about %s", plan.Request.Deployment, id)
 	}
 	x, err := a.planning.Apply(r.Context(), actor, &plan)

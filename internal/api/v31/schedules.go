@@ -36,7 +36,7 @@ func scheduleRecord(c *schedule.View) api.Record {
 		{Name: "next_occurrence", Value: api.Instant(c.NextAt)}, {Name: "since", Value: api.Instant(c.Since)},
 		{Name: "until", Value: api.Instant(c.Until)}, {Name: "rule", Value: ruleRecord(c.Rule)}, {Name: "slip", Value: c.Slip},
 		{Name: "workflow_id", Value: c.Workflow}, {Name: "parameters", Value: parameters},
-		{Name: "execution_arguments", Value: object(c.Arguments)}, {Name: "stop_on_fail", Value: c.StopOnFail},
+		{Name: "execution_arguments", Value: api.Object(c.Arguments)}, {Name: "stop_on_fail", Value: c.StopOnFail},
 		{Name: "enabled", Value: c.Enabled}, {Name: "deployment_id", Value: c.Deployment},
 		{Name: "latest_execution_status", Value: api.Text(c.LatestStatus)},
 	}
@@ -55,12 +55,12 @@ func (a *API) listSchedules(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, scheduleRecord)
+	return api.WritePage(l, w, page, scheduleRecord)
 }
 
 // scheduleIn is the deployment that a request about a schedule names, and the id of the schedule.
 func scheduleIn(r *http.Request) (model.DeploymentID, model.ScheduleID) {
-	return model.DeploymentID(r.URL.Query().Get("deployment_id")), model.ScheduleID(unescaped(r, "id"))
+	return model.DeploymentID(r.URL.Query().Get("deployment_id")), model.ScheduleID(api.Unescaped(r, "id"))
 }
 
 func (a *API) getSchedule(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -69,7 +69,7 @@ func (a *API) getSchedule(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, scheduleRecord(v))
+	return api.WriteOne(w, r, http.StatusOK, scheduleRecord(v))
 }
 
 func decodeRule(body api.Body) (rule model.ScheduleRule, err error) {
@@ -139,7 +139,7 @@ func (a *API) createSchedule(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusCreated, scheduleRecord(v))
+	return api.WriteOne(w, r, http.StatusCreated, scheduleRecord(v))
 }
 
 // patchSchedule answers 201, as the original does.
@@ -179,10 +179,10 @@ func (a *API) patchSchedule(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusCreated, scheduleRecord(v))
+	return api.WriteOne(w, r, http.StatusCreated, scheduleRecord(v))
 }
 
 func (a *API) deleteSchedule(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	d, id := scheduleIn(r)
-	return noContent(w, a.schedules.Delete(r.Context(), actor, d, id))
+	return api.NoContent(w, a.schedules.Delete(r.Context(), actor, d, id))
 }

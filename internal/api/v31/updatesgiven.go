@@ -8,11 +8,11 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
-	"github.com/reifyhq/reify/internal/service/relations"
+	"github.com/reifyhq/reify/internal/service/revision"
 )
 
 // decodeGiven reads a deployment update as it is answered, to be stored as it is.
-func decodeGiven(body api.Body) (g relations.GivenUpdate, err error) {
+func decodeGiven(body api.Body) (g revision.GivenUpdate, err error) {
 	u := &g.DeploymentUpdate
 	take := func(e error) {
 		if err == nil {
@@ -82,8 +82,8 @@ func (a *API) putUpdate(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
-	g.ID = model.UpdateID(param(r, "id"))
-	list, err := a.relations.PutUpdates(r.Context(), actor, []relations.GivenUpdate{g})
+	g.ID = model.UpdateID(api.Param(r, "id"))
+	list, err := a.revision.PutUpdates(r.Context(), actor, []revision.GivenUpdate{g})
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *API) restoreUpdates(w http.ResponseWriter, r *http.Request, actor *serv
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	list := make([]relations.GivenUpdate, len(items))
+	list := make([]revision.GivenUpdate, len(items))
 	for k, item := range items {
 		one, ok := item.(map[string]any)
 		if !ok {
@@ -120,7 +120,7 @@ func (a *API) restoreUpdates(w http.ResponseWriter, r *http.Request, actor *serv
 			return api.Body(one).Need("id")
 		}
 	}
-	made, err := a.relations.PutUpdates(r.Context(), actor, list)
+	made, err := a.revision.PutUpdates(r.Context(), actor, list)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/rehearsal"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/revision"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -22,10 +23,13 @@ import (
 const Format = "reify-plan/1"
 
 // Service makes and applies plans. It is safe for concurrent use.
-type Service struct{ *service.Service }
+type Service struct {
+	*service.Service
+	revision *revision.Service
+}
 
 // New returns the room over the service.
-func New(s *service.Service) *Service { return &Service{s} }
+func New(s *service.Service) *Service { return &Service{s, revision.New(s)} }
 
 // Request says what to plan: a workflow with parameters, or an update.
 type Request struct {
@@ -46,8 +50,8 @@ type Update struct {
 	Flags                 map[string]bool   `json:"flags,omitempty"`
 }
 
-func (u *Update) request(force bool) service.NewUpdate {
-	return service.NewUpdate{Blueprint: u.Blueprint, Inputs: u.Inputs, RuntimeOnlyEvaluation: u.RuntimeOnlyEvaluation,
+func (u *Update) request(force bool) revision.NewUpdate {
+	return revision.NewUpdate{Blueprint: u.Blueprint, Inputs: u.Inputs, RuntimeOnlyEvaluation: u.RuntimeOnlyEvaluation,
 		ReinstallList: u.ReinstallList, Force: force, Flags: u.Flags}
 }
 
@@ -163,7 +167,7 @@ func (s *Service) parameters(tx store.Reader, a *service.Actor, w *rehearsal.Wor
 		}
 		return workflow.MergeParameters(r.Workflow, declared, r.Parameters, r.AllowCustomParameters)
 	}
-	u, parameters, err := s.DraftUpdate(tx, a, w.Deployment, r.Update.request(r.Force))
+	u, parameters, err := s.revision.Draft(tx, a, w.Deployment, r.Update.request(r.Force))
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +212,7 @@ func (s *Service) Apply(ctx context.Context, a *service.Actor, p *Plan) (*model.
 	}
 	n := r.Update.request(r.Force)
 	n.Check = check
-	u, err := s.StartUpdate(ctx, a, r.Deployment, n)
+	u, err := s.revision.StartUpdate(ctx, a, r.Deployment, n)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package v31
+package insight
 
 import (
 	"net/http"
@@ -10,6 +10,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/insight"
 )
 
 func eventRecord(e *model.Event) api.Record {
@@ -45,7 +46,7 @@ func eventRecord(e *model.Event) api.Record {
 	return append(r, api.Field{Name: "type", Value: e.Kind})
 }
 
-var blankEvent = append(eventRecord(&model.Event{Kind: model.KindEvent}), blank("logger", "level")...)
+var blankEvent = append(eventRecord(&model.Event{Kind: model.KindEvent}), api.Blank("logger", "level")...)
 
 // eventFilters are the fields that events may be filtered by, with the wire's other names for them.
 var eventFilters = map[string]string{
@@ -56,7 +57,8 @@ var eventFilters = map[string]string{
 
 const eventPageSize = 10000
 
-func (a *API) listEvents(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListEvents answers GET /events.
+func (a *API) ListEvents(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	values := r.URL.Query()
 	q, err := eventQuery(values)
 	if err != nil {
@@ -75,7 +77,7 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request, actor *service.
 	}
 	l.IsPlain = true
 	q.Limit, q.Offset = l.Query.Limit, l.Query.Offset
-	page, err := a.svc.Events(r.Context(), actor, q, l.AllTenants)
+	page, err := a.insight.Events(r.Context(), actor, q, l.AllTenants)
 	if err != nil {
 		return err
 	}
@@ -125,12 +127,13 @@ func eventQuery(values url.Values) (q service.EventQuery, err error) {
 	return q, nil
 }
 
-func (a *API) addEvents(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// AddEvents answers POST /events.
+func (a *API) AddEvents(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
 	}
-	var n service.NewEvents
+	var n insight.NewEvents
 	// Events before logs, always: equal times keep the order of storage.
 	for _, kind := range []model.EventKind{model.KindEvent, model.KindLog} {
 		list, err := body.List(map[model.EventKind]string{model.KindEvent: "events", model.KindLog: "logs"}[kind])
@@ -160,7 +163,7 @@ func (a *API) addEvents(w http.ResponseWriter, r *http.Request, actor *service.A
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	if err := a.svc.AddEvents(r.Context(), actor, n); err != nil {
+	if err := a.insight.AddEvents(r.Context(), actor, n); err != nil {
 		return err
 	}
 	api.WriteJSON(w, http.StatusCreated, nil)
@@ -211,14 +214,15 @@ func decodeEvent(item any, kind model.EventKind) (*model.Event, error) {
 	return e, nil
 }
 
-func (a *API) deleteEvents(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// DeleteEvents answers DELETE /events.
+func (a *API) DeleteEvents(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	q := r.URL.Query()
 	kinds := strings.Join(q["type"], ",")
 	deployment := q.Get("deployment_id")
 	if deployment == "" || !strings.Contains(kinds, string(model.KindEvent)) {
 		return fault.New(fault.BadParameters, "deleting events needs deployment_id and type=cloudify_event")
 	}
-	n, err := a.svc.DeleteEvents(r.Context(), actor, model.DeploymentID(deployment), strings.Contains(kinds, string(model.KindLog)))
+	n, err := a.insight.DeleteEvents(r.Context(), actor, model.DeploymentID(deployment), strings.Contains(kinds, string(model.KindLog)))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package v31
+package people
 
 import (
 	"net/http"
@@ -23,7 +23,8 @@ func tokenRecord(t *model.Token, value, role string) api.Record {
 
 func masked(t *model.Token) string { return auth.FormatToken(t.ID, "********") }
 
-func (a *API) createToken(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// CreateToken answers POST /tokens.
+func (a *API) CreateToken(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -87,7 +88,8 @@ func parseExpiry(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, bad
 }
 
-func (a *API) listTokens(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListTokens answers GET /tokens.
+func (a *API) ListTokens(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: tokenRecord(&model.Token{}, "", "")})
 	if err != nil {
 		return err
@@ -110,8 +112,9 @@ func (a *API) listTokens(w http.ResponseWriter, r *http.Request, actor *service.
 	return l.Write(w, items, len(tokens))
 }
 
-func (a *API) getToken(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	t, err := a.svc.Token(r.Context(), actor, model.TokenID(param(r, "id")))
+// GetToken answers GET /tokens/{id}.
+func (a *API) GetToken(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	t, err := a.svc.Token(r.Context(), actor, model.TokenID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -123,8 +126,9 @@ func (a *API) getToken(w http.ResponseWriter, r *http.Request, actor *service.Ac
 	return nil
 }
 
-func (a *API) deleteToken(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	if err := a.svc.DeleteToken(r.Context(), actor, model.TokenID(param(r, "id"))); err != nil {
+// DeleteToken answers DELETE /tokens/{id}.
+func (a *API) DeleteToken(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := a.svc.DeleteToken(r.Context(), actor, model.TokenID(api.Param(r, "id"))); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,4 +1,4 @@
-package v31
+package catalog
 
 import (
 	"net/http"
@@ -33,7 +33,8 @@ func exportedRecord(e safe.Exported, withMetadata bool) api.Record {
 	return r
 }
 
-func (a *API) exportSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ExportSecrets answers GET /secrets/share/export.
+func (a *API) ExportSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	values := r.URL.Query()
 	names, err := api.Include(r, append(exportedRecord(safe.Exported{Secret: &model.Secret{}}, true), api.Field{Name: "schema"}))
 	if err != nil {
@@ -125,7 +126,8 @@ func imported(v any) *safe.Imported {
 	return in
 }
 
-func (a *API) importSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ImportSecrets answers POST /secrets/share/import.
+func (a *API) ImportSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.RequireTenant("secret_import"); err != nil {
 		return err
 	}
@@ -174,7 +176,8 @@ func (a *API) importSecrets(w http.ResponseWriter, r *http.Request, actor *servi
 	return nil
 }
 
-func (a *API) rotateKey(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// RotateKey answers POST /secrets-key/rotate.
+func (a *API) RotateKey(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	n, key, err := a.safe.RotateKey(r.Context(), actor)
 	if err != nil {
 		return err
@@ -198,7 +201,8 @@ func providerItem(p *model.SecretsProvider) api.Record {
 	return providerRecord(&safe.Provider{SecretsProvider: p})
 }
 
-func (a *API) listProviders(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListProviders answers GET /secrets-providers.
+func (a *API) ListProviders(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.RequireTenant("secrets_provider_list"); err != nil {
 		return err
 	}
@@ -210,15 +214,16 @@ func (a *API) listProviders(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, providerItem)
+	return api.WritePage(l, w, page, providerItem)
 }
 
-func (a *API) getProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	p, err := a.safe.Provider(r.Context(), actor, model.ProviderName(param(r, "name")))
+// GetProvider answers GET /secrets-providers/{name}.
+func (a *API) GetProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	p, err := a.safe.Provider(r.Context(), actor, model.ProviderName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, providerRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, providerRecord(p))
 }
 
 // providerBody is what the routes that write a provider have in common.
@@ -247,8 +252,8 @@ func readProvider(w http.ResponseWriter, r *http.Request) (b providerBody, err e
 	return b, err
 }
 
-// putProvider creates a provider or, with test, tries one out (rest-api, section 13.1).
-func (a *API) putProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// PutProvider creates a provider or, with test, tries one out (rest-api, section 13.1).
+func (a *API) PutProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.RequireTenant("secrets_provider_create"); err != nil {
 		return err
 	}
@@ -267,24 +272,26 @@ func (a *API) putProvider(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, providerRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, providerRecord(p))
 }
 
-func (a *API) patchProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// PatchProvider answers PATCH /secrets-providers/{name}.
+func (a *API) PatchProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	b, err := readProvider(w, r)
 	if err != nil {
 		return err
 	}
-	p, err := a.safe.UpdateProvider(r.Context(), actor, model.ProviderName(param(r, "name")),
+	p, err := a.safe.UpdateProvider(r.Context(), actor, model.ProviderName(api.Param(r, "name")),
 		safe.ProviderChange{Type: b.kind, Parameters: b.parameters, Visibility: b.visibility})
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, providerRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, providerRecord(p))
 }
 
-func (a *API) deleteProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	if err := a.safe.DeleteProvider(r.Context(), actor, model.ProviderName(param(r, "name"))); err != nil {
+// DeleteProvider answers DELETE /secrets-providers/{name}.
+func (a *API) DeleteProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := a.safe.DeleteProvider(r.Context(), actor, model.ProviderName(api.Param(r, "name"))); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,4 +1,4 @@
-package v31
+package installation
 
 import (
 	"net/http"
@@ -28,7 +28,8 @@ var roleTexts = map[string]string{
 	auth.RoleOperations: "User that can only operate existing deployments", auth.RoleViewer: "User that can only view tenant resources",
 }
 
-func (a *API) listSettings(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListSettings answers GET /config.
+func (a *API) ListSettings(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	scope := r.URL.Query().Get("scope")
 	all, err := a.svc.Settings(r.Context(), actor, scope)
 	if err != nil {
@@ -58,8 +59,9 @@ func (a *API) listSettings(w http.ResponseWriter, r *http.Request, actor *servic
 	return nil
 }
 
-func (a *API) getSetting(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := a.svc.Setting(r.Context(), actor, param(r, "name"))
+// GetSetting answers GET /config/{name}.
+func (a *API) GetSetting(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	v, err := a.svc.Setting(r.Context(), actor, api.Param(r, "name"))
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,8 @@ func (a *API) getSetting(w http.ResponseWriter, r *http.Request, actor *service.
 	return nil
 }
 
-func (a *API) putSetting(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// PutSetting answers PUT /config/{name}.
+func (a *API) PutSetting(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("manager_config_put"); err != nil {
 		return err
 	}
@@ -82,7 +85,7 @@ func (a *API) putSetting(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	v, err := a.svc.ChangeSetting(r.Context(), actor, param(r, "name"), body["value"], force)
+	v, err := a.svc.ChangeSetting(r.Context(), actor, api.Param(r, "name"), body["value"], force)
 	if err != nil {
 		return err
 	}
@@ -90,8 +93,8 @@ func (a *API) putSetting(w http.ResponseWriter, r *http.Request, actor *service.
 	return nil
 }
 
-// require makes a handler that needs a permission and nothing of the service.
-func require(permission string, answer func() (any, error)) api.Handler {
+// Require makes a handler that needs a permission and nothing of the service.
+func Require(permission string, answer func() (any, error)) api.Handler {
 	return func(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
 		if err := actor.Require(permission); err != nil {
 			return err
@@ -105,27 +108,28 @@ func require(permission string, answer func() (any, error)) api.Handler {
 	}
 }
 
-func providerContext() (any, error) {
+// ProviderContext answers the context of the one provider that there is.
+func ProviderContext() (any, error) {
 	return api.Record{{Name: "id", Value: "CONTEXT"}, {Name: "name", Value: "provider"}, {Name: "context", Value: map[string]any{}}}, nil
 }
 
-// noLicense answers the license routes as an edition without licenses does.
-func noLicense() (any, error) {
+// NoLicense answers the license routes as an edition without licenses does.
+func NoLicense() (any, error) {
 	return nil, fault.New(fault.MissingPremium, "This manager is free software: it has no licenses and needs none")
 }
 
-// noRegistration answers the registration of a community edition: there is nobody to register with.
-func noRegistration() (any, error) {
+// NoRegistration answers the registration of a community edition: there is nobody to register with.
+func NoRegistration() (any, error) {
 	return nil, fault.New(fault.CommunityOnly, "This manager needs no registration, and sends nothing to anybody")
 }
 
-// noCluster answers changes of what a cluster is made of: this installation is one node, which nothing adds to.
-func noCluster() (any, error) {
+// NoCluster answers changes of what a cluster is made of: this installation is one node, which nothing adds to.
+func NoCluster() (any, error) {
 	return nil, fault.New(fault.MissingPremium, "This manager is a single node: managers and brokers cannot be added, changed or removed")
 }
 
-// updateDatabases answers the request to look again which database nodes there are: the one that there always is.
-func (a *API) updateDatabases(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// UpdateDatabases answers the request to look again which database nodes there are: the one that there always is.
+func (a *API) UpdateDatabases(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("cluster_node_config_update"); err != nil {
 		return err
 	}
@@ -140,21 +144,23 @@ func (a *API) updateDatabases(w http.ResponseWriter, r *http.Request, actor *ser
 	if action != "update" {
 		return fault.New(fault.UnknownAction, "unknown action `%s` for database nodes; want update", action)
 	}
-	return oneItem("db_nodes_get", a.databaseRecord)(w, r, actor)
+	return OneItem("db_nodes_get", a.DatabaseRecord)(w, r, actor)
 }
 
-func (a *API) snapshotStatus(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
+// SnapshotStatus answers GET /snapshot-status.
+func (a *API) SnapshotStatus(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
 	api.WriteJSON(w, http.StatusOK, map[string]string{"status": "not-running"})
 	return nil
 }
 
-func (a *API) licenseCheck(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
+// LicenseCheck answers GET /license-check.
+func (a *API) LicenseCheck(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
 	api.WriteJSON(w, http.StatusOK, "OK")
 	return nil
 }
 
-// oneItem makes a list handler for a kind of machine of which this installation has exactly one.
-func oneItem(permission string, record func() api.Record) api.Handler {
+// OneItem makes a list handler for a kind of machine of which this installation has exactly one.
+func OneItem(permission string, record func() api.Record) api.Handler {
 	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 		if err := actor.Require(permission); err != nil {
 			return err
@@ -187,7 +193,8 @@ func hostname(items []api.Record) any {
 
 const localhost = "127.0.0.1"
 
-func (a *API) managerRecord() api.Record {
+// ManagerRecord answers GET /managers.
+func (a *API) ManagerRecord() api.Record {
 	return api.Record{
 		{Name: "id", Value: 1}, {Name: "hostname", Value: a.info.Manager}, {Name: "private_ip", Value: localhost},
 		{Name: "public_ip", Value: localhost}, {Name: "version", Value: a.info.Version}, {Name: "edition", Value: "community"},
@@ -197,8 +204,8 @@ func (a *API) managerRecord() api.Record {
 	}
 }
 
-// brokerRecord is the embedded bus, in the shape of the original's brokers; it listens on no port.
-func (a *API) brokerRecord() api.Record {
+// BrokerRecord is the embedded bus, in the shape of the original's brokers; it listens on no port.
+func (a *API) BrokerRecord() api.Record {
 	return api.Record{
 		{Name: "name", Value: "embedded"}, {Name: "host", Value: localhost}, {Name: "management_host", Value: localhost},
 		{Name: "port", Value: 0}, {Name: "username", Value: nil}, {Name: "password", Value: nil}, {Name: "params", Value: nil},
@@ -207,7 +214,8 @@ func (a *API) brokerRecord() api.Record {
 	}
 }
 
-func (a *API) databaseRecord() api.Record {
+// DatabaseRecord answers GET /db-nodes.
+func (a *API) DatabaseRecord() api.Record {
 	return api.Record{
 		{Name: "name", Value: a.info.Manager}, {Name: "node_id", Value: nil}, {Name: "host", Value: localhost},
 		{Name: "is_external", Value: false}, {Name: "monitoring_username", Value: nil}, {Name: "ca_cert_content", Value: nil},

@@ -1,4 +1,4 @@
-package v31
+package people
 
 import (
 	"net/http"
@@ -9,13 +9,13 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 )
 
-// whyUser explains whether a user has the permission in the query, in the tenant there.
-func (a *API) whyUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// WhyUser explains whether a user has the permission in the query, in the tenant there.
+func (a *API) WhyUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	q := r.URL.Query()
 	if q.Get("permission") == "" {
 		return fault.New(fault.BadParameters, "say which permission: ?permission=NAME&tenant=NAME")
 	}
-	p, err := a.people.Why(r.Context(), actor, model.UserName(param(r, "name")), q.Get("permission"), model.TenantName(q.Get("tenant")))
+	p, err := a.people.Why(r.Context(), actor, model.UserName(api.Param(r, "name")), q.Get("permission"), model.TenantName(q.Get("tenant")))
 	if err != nil {
 		return err
 	}

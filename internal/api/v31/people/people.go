@@ -1,4 +1,8 @@
-package v31
+// Package people answers the routes about who uses the manager: users, groups, tenants and what they may do, tokens, and
+// sign-ins with accounts that others keep.
+//
+// Handlers decode, call one use case and map its result to the wire in the same file. They decide nothing.
+package people
 
 import (
 	"net/http"
@@ -8,7 +12,20 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/signin"
 )
+
+// API serves the routes. It is safe for concurrent use.
+type API struct {
+	svc    *service.Service
+	people *people.Service
+	signin *signin.Service
+}
+
+// New returns the handlers over the use cases; outside lets people in with accounts that others keep.
+func New(s *service.Service, outside *signin.Service) *API {
+	return &API{svc: s, people: people.New(s), signin: outside}
+}
 
 // membership is what a user is in a tenant: the role of its own, null when there is none, and all its roles there.
 type membership struct {
@@ -75,39 +92,29 @@ func userRecord(u *model.User, withData bool) api.Record {
 	}
 }
 
-// writeOne answers one object with the fields of _include.
-func writeOne(w http.ResponseWriter, r *http.Request, status int, record api.Record) error {
-	include, err := api.Include(r, record)
-	if err != nil {
-		return err
-	}
-	api.WriteJSON(w, status, record.Pick(include))
-	return nil
-}
-
-func withData(r *http.Request) (bool, error) { return api.Flag(r.URL.Query(), "_get_data") }
-
 func (a *API) writeUser(w http.ResponseWriter, r *http.Request, status int, u *model.User) error {
-	data, err := withData(r)
+	data, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, status, userRecord(u, data))
+	return api.WriteOne(w, r, status, userRecord(u, data))
 }
 
-func (a *API) self(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// Self answers GET /user.
+func (a *API) Self(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("user_get_self"); err != nil {
 		return err
 	}
 	return a.writeUser(w, r, http.StatusOK, actor.User)
 }
 
-func (a *API) listUsers(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListUsers answers GET /users.
+func (a *API) ListUsers(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: userRecord(&model.User{}, false), Search: "username"})
 	if err != nil {
 		return err
 	}
-	data, err := withData(r)
+	data, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
@@ -115,27 +122,20 @@ func (a *API) listUsers(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, func(u *model.User) api.Record { return userRecord(u, data) })
+	return api.WritePage(l, w, page, func(u *model.User) api.Record { return userRecord(u, data) })
 }
 
-// write answers a page of a list.
-func write[T any](l *api.List, w http.ResponseWriter, page service.Page[T], record func(T) api.Record) error {
-	items := make([]api.Record, 0, len(page.Items))
-	for _, item := range page.Items {
-		items = append(items, record(item))
-	}
-	return l.Write(w, items, page.Total)
-}
-
-func (a *API) getUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	u, err := a.people.User(r.Context(), actor, model.UserName(param(r, "name")))
+// GetUser answers GET /users/{name}.
+func (a *API) GetUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	u, err := a.people.User(r.Context(), actor, model.UserName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
 	return a.writeUser(w, r, http.StatusOK, u)
 }
 
-func (a *API) createUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// CreateUser answers PUT /users.
+func (a *API) CreateUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -163,7 +163,8 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request, actor *service.
 	return a.writeUser(w, r, http.StatusCreated, u)
 }
 
-func (a *API) updateUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// UpdateUser answers POST /users/{name}.
+func (a *API) UpdateUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -186,14 +187,15 @@ func (a *API) updateUser(w http.ResponseWriter, r *http.Request, actor *service.
 		}
 		c.ShowGettingStarted = &show
 	}
-	u, err := a.people.UpdateUser(r.Context(), actor, model.UserName(param(r, "name")), c)
+	u, err := a.people.UpdateUser(r.Context(), actor, model.UserName(api.Param(r, "name")), c)
 	if err != nil {
 		return err
 	}
 	return a.writeUser(w, r, http.StatusOK, u)
 }
 
-func (a *API) setActive(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// SetActive answers POST /users/active/{name}.
+func (a *API) SetActive(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -205,31 +207,25 @@ func (a *API) setActive(w http.ResponseWriter, r *http.Request, actor *service.A
 	if action[0] != "activate" && action[0] != "deactivate" {
 		return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: ['activate', 'deactivate']", action[0])
 	}
-	u, err := a.people.SetActive(r.Context(), actor, model.UserName(param(r, "name")), action[0] == "activate")
+	u, err := a.people.SetActive(r.Context(), actor, model.UserName(api.Param(r, "name")), action[0] == "activate")
 	if err != nil {
 		return err
 	}
 	return a.writeUser(w, r, http.StatusOK, u)
 }
 
-func (a *API) unlockUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	u, err := a.people.Unlock(r.Context(), actor, model.UserName(param(r, "name")))
+// UnlockUser answers POST /users/unlock/{name}.
+func (a *API) UnlockUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	u, err := a.people.Unlock(r.Context(), actor, model.UserName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
 	return a.writeUser(w, r, http.StatusOK, u)
 }
 
-func (a *API) deleteUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return noContent(w, a.people.DeleteUser(r.Context(), actor, model.UserName(param(r, "name"))))
-}
-
-// noContent answers a deletion.
-func noContent(w http.ResponseWriter, err error) error {
-	if err == nil {
-		w.WriteHeader(http.StatusNoContent)
-	}
-	return err
+// DeleteUser answers DELETE /users/{name}.
+func (a *API) DeleteUser(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	return api.NoContent(w, a.people.DeleteUser(r.Context(), actor, model.UserName(api.Param(r, "name"))))
 }
 
 func groupRecord(g *model.Group, withData bool) api.Record {
@@ -251,19 +247,20 @@ func groupRecord(g *model.Group, withData bool) api.Record {
 }
 
 func (a *API) writeGroup(w http.ResponseWriter, r *http.Request, status int, g *model.Group) error {
-	data, err := withData(r)
+	data, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, status, groupRecord(g, data))
+	return api.WriteOne(w, r, status, groupRecord(g, data))
 }
 
-func (a *API) listGroups(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListGroups answers GET /user-groups.
+func (a *API) ListGroups(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: groupRecord(&model.Group{}, false), Search: "name"})
 	if err != nil {
 		return err
 	}
-	data, err := withData(r)
+	data, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
@@ -271,18 +268,20 @@ func (a *API) listGroups(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, func(g *model.Group) api.Record { return groupRecord(g, data) })
+	return api.WritePage(l, w, page, func(g *model.Group) api.Record { return groupRecord(g, data) })
 }
 
-func (a *API) getGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	g, err := a.people.Group(r.Context(), actor, model.GroupName(param(r, "name")))
+// GetGroup answers GET /user-groups/{name}.
+func (a *API) GetGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	g, err := a.people.Group(r.Context(), actor, model.GroupName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
 	return a.writeGroup(w, r, http.StatusOK, g)
 }
 
-func (a *API) createGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// CreateGroup answers POST /user-groups.
+func (a *API) CreateGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -304,7 +303,8 @@ func (a *API) createGroup(w http.ResponseWriter, r *http.Request, actor *service
 	return a.writeGroup(w, r, http.StatusCreated, g)
 }
 
-func (a *API) updateGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// UpdateGroup answers POST /user-groups/{name}.
+func (a *API) UpdateGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -313,18 +313,20 @@ func (a *API) updateGroup(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	g, err := a.people.SetGroupRole(r.Context(), actor, model.GroupName(param(r, "name")), role[0])
+	g, err := a.people.SetGroupRole(r.Context(), actor, model.GroupName(api.Param(r, "name")), role[0])
 	if err != nil {
 		return err
 	}
 	return a.writeGroup(w, r, http.StatusOK, g)
 }
 
-func (a *API) deleteGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return noContent(w, a.people.DeleteGroup(r.Context(), actor, model.GroupName(param(r, "name"))))
+// DeleteGroup answers DELETE /user-groups/{name}.
+func (a *API) DeleteGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	return api.NoContent(w, a.people.DeleteGroup(r.Context(), actor, model.GroupName(api.Param(r, "name"))))
 }
 
-func (a *API) addToGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// AddToGroup answers PUT /user-groups/users.
+func (a *API) AddToGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -340,7 +342,8 @@ func (a *API) addToGroup(w http.ResponseWriter, r *http.Request, actor *service.
 	return a.writeGroup(w, r, http.StatusOK, g)
 }
 
-func (a *API) removeFromGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// RemoveFromGroup answers DELETE /user-groups/users.
+func (a *API) RemoveFromGroup(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -349,5 +352,5 @@ func (a *API) removeFromGroup(w http.ResponseWriter, r *http.Request, actor *ser
 	if err != nil {
 		return err
 	}
-	return noContent(w, a.people.RemoveFromGroup(r.Context(), actor, model.GroupName(names[1]), model.UserName(names[0])))
+	return api.NoContent(w, a.people.RemoveFromGroup(r.Context(), actor, model.GroupName(names[1]), model.UserName(names[0])))
 }

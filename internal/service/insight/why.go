@@ -1,10 +1,11 @@
-package service
+package insight
 
 import (
 	"context"
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -21,13 +22,13 @@ type (
 const whyEvents = 2000
 
 // Why explains what an execution of the actor's tenant waits for, or why it failed.
-func (s *Service) Why(ctx context.Context, a *Actor, id model.ExecutionID) (*model.Execution, Explanation, error) {
+func (s *Service) Why(ctx context.Context, a *service.Actor, id model.ExecutionID) (*model.Execution, Explanation, error) {
 	if err := a.RequireTenant("execution_get"); err != nil {
 		return nil, Explanation{}, err
 	}
 	f := workflow.Facts{Now: s.Clock.Now(), Limit: s.MaxConcurrent}
 	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
-		if f.Execution, err = visibleExecution(tx, a, id); err != nil {
+		if f.Execution, err = service.VisibleExecution(tx, a, id); err != nil {
 			return err
 		}
 		if f.Tasks, err = taskFacts(tx, f.Execution); err != nil {
@@ -101,7 +102,7 @@ func queueFacts(tx store.Reader, f *workflow.Facts) error {
 		return nil
 	}
 	if x.Deployment != "" {
-		busy, err := unfinished(tx, &model.Deployment{Resource: x.Resource, ID: x.Deployment})
+		busy, err := service.Unfinished(tx, &model.Deployment{Resource: x.Resource, ID: x.Deployment})
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,10 @@
-package v31
+package catalog
 
 import (
 	"net/http"
 
 	"github.com/reifyhq/reify/internal/api"
+	"github.com/reifyhq/reify/internal/api/v31/search"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 )
@@ -26,51 +27,52 @@ func filterRecord(f *model.Filter) api.Record {
 		api.Field{Name: "attrs_filter_rules", Value: byType[model.RuleAttribute]})
 }
 
-// filterKind is the kind of resource that a route about filters or labels names.
-func filterKind(r *http.Request) service.Kind { return service.Kind(param(r, "kind")) }
-
-func (a *API) listFilters(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListFilters answers GET /filters/{kind}.
+func (a *API) ListFilters(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: filterRecord(&model.Filter{}), Search: "id"})
 	if err != nil {
 		return err
 	}
-	page, err := a.catalog.Filters(r.Context(), actor, filterKind(r), l.Query, l.AllTenants)
+	page, err := a.catalog.Filters(r.Context(), actor, search.Kind(r), l.Query, l.AllTenants)
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, filterRecord)
+	return api.WritePage(l, w, page, filterRecord)
 }
 
-func (a *API) getFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	f, err := a.catalog.Filter(r.Context(), actor, filterKind(r), model.FilterID(param(r, "id")))
+// GetFilter answers GET /filters/{kind}/{id}.
+func (a *API) GetFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	f, err := a.catalog.Filter(r.Context(), actor, search.Kind(r), model.FilterID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, filterRecord(f))
+	return api.WriteOne(w, r, http.StatusOK, filterRecord(f))
 }
 
-func (a *API) createFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// CreateFilter answers PUT /filters/{kind}/{id}.
+func (a *API) CreateFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	rules, visibility, err := filterBody(w, r, true)
 	if err != nil {
 		return err
 	}
-	f, err := a.catalog.CreateFilter(r.Context(), actor, filterKind(r), model.FilterID(unescaped(r, "id")), visibility, rules)
+	f, err := a.catalog.CreateFilter(r.Context(), actor, search.Kind(r), model.FilterID(api.Unescaped(r, "id")), visibility, rules)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, filterRecord(f))
+	return api.WriteOne(w, r, http.StatusOK, filterRecord(f))
 }
 
-func (a *API) updateFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// UpdateFilter answers PATCH /filters/{kind}/{id}.
+func (a *API) UpdateFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	rules, visibility, err := filterBody(w, r, false)
 	if err != nil {
 		return err
 	}
-	f, err := a.catalog.UpdateFilter(r.Context(), actor, filterKind(r), model.FilterID(param(r, "id")), visibility, rules)
+	f, err := a.catalog.UpdateFilter(r.Context(), actor, search.Kind(r), model.FilterID(api.Param(r, "id")), visibility, rules)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, filterRecord(f))
+	return api.WriteOne(w, r, http.StatusOK, filterRecord(f))
 }
 
 func filterBody(w http.ResponseWriter, r *http.Request, needRules bool) ([]any, model.Visibility, error) {
@@ -91,6 +93,7 @@ func filterBody(w http.ResponseWriter, r *http.Request, needRules bool) ([]any, 
 	return rules, model.Visibility(visibility), err
 }
 
-func (a *API) deleteFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return noContent(w, a.catalog.DeleteFilter(r.Context(), actor, filterKind(r), model.FilterID(param(r, "id"))))
+// DeleteFilter answers DELETE /filters/{kind}/{id}.
+func (a *API) DeleteFilter(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	return api.NoContent(w, a.catalog.DeleteFilter(r.Context(), actor, search.Kind(r), model.FilterID(api.Param(r, "id"))))
 }

@@ -1,4 +1,4 @@
-package service
+package insight
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store"
 )
 
 // Events lists events and logs.
-func (s *Service) Events(ctx context.Context, a *Actor, q store.EventQuery, allTenants bool) (p store.Page[*model.Event], err error) {
+func (s *Service) Events(ctx context.Context, a *service.Actor, q store.EventQuery, allTenants bool) (p store.Page[*model.Event], err error) {
 	if err := a.RequireTenant("event_list"); err != nil {
 		return p, err
 	}
@@ -34,7 +35,7 @@ type NewEvents struct {
 
 // AddEvents stores events and logs. Callers fill in kind, message, type or level, logger, operation, instance, source,
 // target, causes and timestamp; the rest comes from the execution. A timestamp that is missing is now.
-func (s *Service) AddEvents(ctx context.Context, a *Actor, n NewEvents) error {
+func (s *Service) AddEvents(ctx context.Context, a *service.Actor, n NewEvents) error {
 	if a.Execution == nil {
 		if err := a.RequireTenant("event_create"); err != nil {
 			return err
@@ -49,7 +50,7 @@ func (s *Service) AddEvents(ctx context.Context, a *Actor, n NewEvents) error {
 	}
 	now := s.Clock.Now()
 	return s.Store.Update(ctx, func(tx store.Tx) error {
-		x, err := visibleExecution(tx, a, id)
+		x, err := service.VisibleExecution(tx, a, id)
 		if err != nil {
 			return err
 		}
@@ -67,12 +68,12 @@ func (s *Service) AddEvents(ctx context.Context, a *Actor, n NewEvents) error {
 }
 
 // DeleteEvents removes the events of a deployment and, with logs set, its logs; it returns how many.
-func (s *Service) DeleteEvents(ctx context.Context, a *Actor, id model.DeploymentID, logs bool) (n int, err error) {
+func (s *Service) DeleteEvents(ctx context.Context, a *service.Actor, id model.DeploymentID, logs bool) (n int, err error) {
 	if err := a.RequireTenant("event_delete"); err != nil {
 		return 0, err
 	}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := visibleDeployment(tx, a, id); err != nil {
+		if _, err := service.VisibleDeployment(tx, a, id); err != nil {
 			return err
 		}
 		n, err = tx.DeleteEvents(a.Tenant, id, logs)

@@ -1,4 +1,8 @@
-package v31
+// Package catalog answers the routes about what deployments refer to: secrets, their providers, how they are shared between
+// managers, sites, and stored filters.
+//
+// Handlers decode, call one use case and map its result to the wire in the same file. They decide nothing.
+package catalog
 
 import (
 	"net/http"
@@ -6,16 +10,31 @@ import (
 	"strings"
 
 	"github.com/reifyhq/reify/internal/api"
+	"github.com/reifyhq/reify/internal/api/v31/search"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
+	"github.com/reifyhq/reify/internal/service/safe"
 )
+
+// API serves the routes. It is safe for concurrent use.
+type API struct {
+	svc     *service.Service
+	catalog *catalog.Service
+	safe    *safe.Service
+	lists   *search.Lists
+}
+
+// New returns the handlers over the use cases.
+func New(s *service.Service, lists *search.Lists) *API {
+	return &API{svc: s, catalog: catalog.New(s), safe: safe.New(s), lists: lists}
+}
 
 func secretRecord(k *model.Secret, value any) api.Record {
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(k.CreatedAt)}, {Name: "visibility", Value: k.Visibility}, {Name: "value", Value: value},
 		{Name: "updated_at", Value: api.Instant(k.UpdatedAt)}, {Name: "is_hidden_value", Value: k.IsHidden},
-		{Name: "schema", Value: raw(k.Schema)}, {Name: "provider_options", Value: raw(k.ProviderOptions)}, {Name: "key", Value: k.Key},
+		{Name: "schema", Value: api.Raw(k.Schema)}, {Name: "provider_options", Value: api.Raw(k.ProviderOptions)}, {Name: "key", Value: k.Key},
 		{Name: "provider_name", Value: api.Text(k.Provider)},
 	}
 	return append(r, api.Common(k.Resource)...)
@@ -30,8 +49,9 @@ func secretItem(k *model.Secret) api.Record {
 	}
 }
 
-func (a *API) listSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Secrets, api.ListSpec{Blank: secretItem(&model.Secret{}), Search: "key", Filters: []string{"id"}})
+// ListSecrets answers GET /secrets.
+func (a *API) ListSecrets(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	l, err := a.lists.Parse(r, actor, service.Secrets, api.ListSpec{Blank: secretItem(&model.Secret{}), Search: "key", Filters: []string{"id"}})
 	if err != nil {
 		return err
 	}
@@ -39,14 +59,15 @@ func (a *API) listSecrets(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	if err := a.countFiltered(r, actor, service.Secrets, l, page.Total); err != nil {
+	if err := a.lists.Count(r, actor, service.Secrets, l, page.Total); err != nil {
 		return err
 	}
-	return write(l, w, page, secretItem)
+	return api.WritePage(l, w, page, secretItem)
 }
 
-func (a *API) getSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	k, value, err := a.catalog.Secret(r.Context(), actor, model.SecretKey(param(r, "key")))
+// GetSecret answers GET /secrets/{key}.
+func (a *API) GetSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	k, value, err := a.catalog.Secret(r.Context(), actor, model.SecretKey(api.Param(r, "key")))
 	if err != nil {
 		return err
 	}
@@ -69,10 +90,11 @@ func (a *API) getSecret(w http.ResponseWriter, r *http.Request, actor *service.A
 			}
 		}
 	}
-	return writeOne(w, r, http.StatusOK, record)
+	return api.WriteOne(w, r, http.StatusOK, record)
 }
 
-func (a *API) createSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// CreateSecret answers PUT /secrets/{key}.
+func (a *API) CreateSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -86,7 +108,7 @@ func (a *API) createSecret(w http.ResponseWriter, r *http.Request, actor *servic
 			return err
 		}
 	}
-	n := catalog.NewSecret{Key: model.SecretKey(unescaped(r, "key")), Value: body["value"], Provider: model.ProviderName(provider)}
+	n := catalog.NewSecret{Key: model.SecretKey(api.Unescaped(r, "key")), Value: body["value"], Provider: model.ProviderName(provider)}
 	if n.Options, err = body.Object("provider_options"); err != nil {
 		return err
 	}
@@ -108,10 +130,11 @@ func (a *API) createSecret(w http.ResponseWriter, r *http.Request, actor *servic
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, secretRecord(k, k.Value))
+	return api.WriteOne(w, r, http.StatusOK, secretRecord(k, k.Value))
 }
 
-func (a *API) updateSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// UpdateSecret answers PATCH /secrets/{key}.
+func (a *API) UpdateSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -151,40 +174,29 @@ func (a *API) updateSecret(w http.ResponseWriter, r *http.Request, actor *servic
 		name := model.UserName(text)
 		c.Creator = &name
 	}
-	k, err := a.catalog.UpdateSecret(r.Context(), actor, model.SecretKey(param(r, "key")), c)
+	k, err := a.catalog.UpdateSecret(r.Context(), actor, model.SecretKey(api.Param(r, "key")), c)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, secretRecord(k, k.Value))
+	return api.WriteOne(w, r, http.StatusOK, secretRecord(k, k.Value))
 }
 
-// visibilityBody reads the body of the set-visibility routes.
-func visibilityBody(w http.ResponseWriter, r *http.Request) (model.Visibility, error) {
-	body, err := api.ReadJSON(w, r, false)
-	if err != nil {
-		return "", err
-	}
-	text, err := body.Texts("visibility")
-	if err != nil {
-		return "", err
-	}
-	return model.Visibility(text[0]), nil
-}
-
-func (a *API) setSecretVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := visibilityBody(w, r)
+// SetSecretVisibility answers PATCH /secrets/{key}/set-visibility.
+func (a *API) SetSecretVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	v, err := api.ReadVisibility(w, r)
 	if err != nil {
 		return err
 	}
-	k, err := a.catalog.UpdateSecret(r.Context(), actor, model.SecretKey(param(r, "key")), catalog.SecretChange{Visibility: &v})
+	k, err := a.catalog.UpdateSecret(r.Context(), actor, model.SecretKey(api.Param(r, "key")), catalog.SecretChange{Visibility: &v})
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, secretRecord(k, k.Value))
+	return api.WriteOne(w, r, http.StatusOK, secretRecord(k, k.Value))
 }
 
-func (a *API) deleteSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return noContent(w, a.catalog.DeleteSecret(r.Context(), actor, model.SecretKey(param(r, "key"))))
+// DeleteSecret answers DELETE /secrets/{key}.
+func (a *API) DeleteSecret(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	return api.NoContent(w, a.catalog.DeleteSecret(r.Context(), actor, model.SecretKey(api.Param(r, "key"))))
 }
 
 func siteRecord(s *model.Site) api.Record {
@@ -209,7 +221,8 @@ func degrees(f float64) string {
 	return text
 }
 
-func (a *API) listSites(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListSites answers GET /sites.
+func (a *API) ListSites(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: siteRecord(&model.Site{}), Search: "name", Filters: []string{"id"}})
 	if err != nil {
 		return err
@@ -218,18 +231,20 @@ func (a *API) listSites(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, siteRecord)
+	return api.WritePage(l, w, page, siteRecord)
 }
 
-func (a *API) getSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	s, err := a.catalog.Site(r.Context(), actor, model.SiteName(param(r, "name")))
+// GetSite answers GET /sites/{name}.
+func (a *API) GetSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	s, err := a.catalog.Site(r.Context(), actor, model.SiteName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, siteRecord(s))
+	return api.WriteOne(w, r, http.StatusOK, siteRecord(s))
 }
 
-func (a *API) createSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// CreateSite answers PUT /sites/{name}.
+func (a *API) CreateSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -242,14 +257,15 @@ func (a *API) createSite(w http.ResponseWriter, r *http.Request, actor *service.
 	if err != nil {
 		return err
 	}
-	s, err := a.catalog.CreateSite(r.Context(), actor, model.SiteName(unescaped(r, "name")), location, model.Visibility(visibility))
+	s, err := a.catalog.CreateSite(r.Context(), actor, model.SiteName(api.Unescaped(r, "name")), location, model.Visibility(visibility))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, siteRecord(s))
+	return api.WriteOne(w, r, http.StatusOK, siteRecord(s))
 }
 
-func (a *API) updateSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// UpdateSite answers POST /sites/{name}.
+func (a *API) UpdateSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	body, err := api.ReadJSON(w, r, false)
 	if err != nil {
 		return err
@@ -271,13 +287,14 @@ func (a *API) updateSite(w http.ResponseWriter, r *http.Request, actor *service.
 		return err
 	}
 	c.NewName, c.Visibility = model.SiteName(name), model.Visibility(visibility)
-	s, err := a.catalog.UpdateSite(r.Context(), actor, model.SiteName(param(r, "name")), c)
+	s, err := a.catalog.UpdateSite(r.Context(), actor, model.SiteName(api.Param(r, "name")), c)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, siteRecord(s))
+	return api.WriteOne(w, r, http.StatusOK, siteRecord(s))
 }
 
-func (a *API) deleteSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return noContent(w, a.catalog.DeleteSite(r.Context(), actor, model.SiteName(param(r, "name"))))
+// DeleteSite answers DELETE /sites/{name}.
+func (a *API) DeleteSite(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	return api.NoContent(w, a.catalog.DeleteSite(r.Context(), actor, model.SiteName(api.Param(r, "name"))))
 }

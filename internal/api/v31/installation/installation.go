@@ -1,11 +1,39 @@
-package v31
+// Package installation answers the routes about the manager itself: what it is and whether it works, its settings, maintenance
+// mode, the audit log, and the parts of a cluster in the shape of the original.
+//
+// Handlers decode, call one use case and map its result to the wire in the same file. They decide nothing.
+package installation
 
 import (
 	"net/http"
 
 	"github.com/reifyhq/reify/internal/api"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/people"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 )
+
+// Info is what the manager says of itself.
+type Info struct {
+	Version, Commit, Date string
+	// Manager is the manager's name.
+	Manager string
+	// Status returns whether each part of the manager works, by display name.
+	Status func() map[string]bool
+}
+
+// API serves the routes. It is safe for concurrent use.
+type API struct {
+	svc    *service.Service
+	people *people.Service
+	upkeep *upkeep.Service
+	info   Info
+}
+
+// New returns the handlers over the use cases.
+func New(s *service.Service, u *upkeep.Service, info Info) *API {
+	return &API{svc: s, people: people.New(s), upkeep: u, info: info}
+}
 
 // healthy reports whether every part of the manager works.
 func (a *API) healthy() bool {
@@ -17,7 +45,8 @@ func (a *API) healthy() bool {
 	return true
 }
 
-func (a *API) ok(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
+// OK answers GET /ok.
+func (a *API) OK(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error {
 	if !a.healthy() {
 		api.WriteJSON(w, http.StatusInternalServerError, "FAIL")
 		return nil
@@ -26,7 +55,8 @@ func (a *API) ok(w http.ResponseWriter, _ *http.Request, _ *service.Actor) error
 	return nil
 }
 
-func (a *API) version(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
+// Version answers GET /version.
+func (a *API) Version(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
 	if err := actor.Require("version_get"); err != nil {
 		return err
 	}
@@ -38,7 +68,8 @@ func (a *API) version(w http.ResponseWriter, _ *http.Request, actor *service.Act
 	return nil
 }
 
-func (a *API) status(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
+// Status answers GET /status.
+func (a *API) Status(w http.ResponseWriter, _ *http.Request, actor *service.Actor) error {
 	if err := actor.Require("status_get"); err != nil {
 		return err
 	}
@@ -59,9 +90,9 @@ func (a *API) status(w http.ResponseWriter, _ *http.Request, actor *service.Acto
 	return nil
 }
 
-// clusterStatus shows the one node of this installation as the original shows its clusters of managers, databases and
+// ClusterStatus shows the one node of this installation as the original shows its clusters of managers, databases and
 // brokers; with summary only the state is told.
-func (a *API) clusterStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+func (a *API) ClusterStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("cluster_status_get"); err != nil {
 		return err
 	}
@@ -90,8 +121,8 @@ func (a *API) clusterStatus(w http.ResponseWriter, r *http.Request, actor *servi
 	return nil
 }
 
-// noItems makes the list handler of a resource of which this manager keeps none yet.
-func noItems(permission string, blank api.Record) api.Handler {
+// NoItems makes the list handler of a resource of which this manager keeps none yet.
+func NoItems(permission string, blank api.Record) api.Handler {
 	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 		if err := actor.RequireTenant(permission); err != nil {
 			return err
@@ -104,14 +135,6 @@ func noItems(permission string, blank api.Record) api.Handler {
 	}
 }
 
-var blankSnapshot = blank("created_at", "id", "visibility", "status", "error", "tenant_name", "created_by", "resource_availability",
+// BlankLogBundle is a log bundle that knows its fields and nothing else.
+var BlankLogBundle = api.Blank("created_at", "id", "visibility", "status", "error", "tenant_name", "created_by", "resource_availability",
 	"private_resource")
-
-// blank makes a record that knows its fields and nothing else.
-func blank(names ...string) api.Record {
-	r := make(api.Record, len(names))
-	for i, n := range names {
-		r[i].Name = n
-	}
-	return r
-}

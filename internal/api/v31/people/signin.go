@@ -1,4 +1,4 @@
-package v31
+package people
 
 import (
 	"encoding/json"
@@ -13,7 +13,8 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 )
 
-func (a *API) identityProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// IdentityProvider answers GET /idp.
+func (a *API) IdentityProvider(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	names, err := a.signin.Providers(r.Context(), actor)
 	if err != nil {
 		return err
@@ -22,7 +23,8 @@ func (a *API) identityProvider(w http.ResponseWriter, r *http.Request, actor *se
 	return nil
 }
 
-func (a *API) ldapStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// LDAPStatus answers GET /ldap.
+func (a *API) LDAPStatus(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	isOn, err := a.signin.HasLDAP(r.Context(), actor)
 	if err != nil {
 		return err
@@ -35,8 +37,8 @@ func (a *API) ldapStatus(w http.ResponseWriter, r *http.Request, actor *service.
 	return nil
 }
 
-// setLDAP takes the settings in the form of the original; numbers may be text.
-func (a *API) setLDAP(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// SetLDAP takes the settings in the form of the original; numbers may be text.
+func (a *API) SetLDAP(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("ldap_set"); err != nil {
 		return err
 	}
@@ -76,7 +78,8 @@ func (a *API) setLDAP(w http.ResponseWriter, r *http.Request, actor *service.Act
 	return nil
 }
 
-func (a *API) removeLDAP(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// RemoveLDAP answers DELETE /ldap.
+func (a *API) RemoveLDAP(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := a.signin.RemoveLDAP(r.Context(), actor); err != nil {
 		return err
 	}
@@ -92,8 +95,8 @@ const (
 	sessionTime = 10 * time.Hour
 )
 
-// beginSignIn sends a browser to the issuer. The parameter return is the path of this manager to come back to.
-func (a *API) beginSignIn(w http.ResponseWriter, r *http.Request, _ *service.Actor) error {
+// BeginSignIn sends a browser to the issuer. The parameter return is the path of this manager to come back to.
+func (a *API) BeginSignIn(w http.ResponseWriter, r *http.Request, _ *service.Actor) error {
 	back := r.URL.Query().Get("return")
 	// Anything but a path of this manager would let a link lead people elsewhere.
 	if back != "" && (!strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n\t")) {
@@ -116,9 +119,9 @@ func setCookie(w http.ResponseWriter, r *http.Request, name, value string, life 
 		HttpOnly: same != http.SameSiteStrictMode, Secure: r.TLS != nil, SameSite: same})
 }
 
-// endSignIn makes a token for who signed in at the issuer: it is answered, or given as the cookie XSRF-TOKEN to a browser
+// EndSignIn makes a token for who signed in at the issuer: it is answered, or given as the cookie XSRF-TOKEN to a browser
 // that goes on to a page.
-func (a *API) endSignIn(w http.ResponseWriter, r *http.Request, _ *service.Actor) error {
+func (a *API) EndSignIn(w http.ResponseWriter, r *http.Request, _ *service.Actor) error {
 	q := r.URL.Query()
 	if reason := q.Get("error"); reason != "" {
 		return fault.New(fault.Unauthorized, "User unauthorized: the issuer refuses the sign-in: %.200q", reason)

@@ -1,4 +1,4 @@
-package v31
+package installation
 
 import (
 	"encoding/json"
@@ -41,8 +41,9 @@ func maintenanceRecord(v *upkeep.MaintenanceView) api.Record {
 		{Name: "requested_by", Value: v.RequestedBy}}
 }
 
-func (a *API) getMaintenance(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := a.door.Upkeep.Maintenance(r.Context(), actor)
+// GetMaintenance answers GET /maintenance.
+func (a *API) GetMaintenance(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	v, err := a.upkeep.Maintenance(r.Context(), actor)
 	if err != nil {
 		return err
 	}
@@ -50,13 +51,13 @@ func (a *API) getMaintenance(w http.ResponseWriter, r *http.Request, actor *serv
 	return nil
 }
 
-// setMaintenance answers 304 when there is nothing to change (rest-api, section 1.1).
-func (a *API) setMaintenance(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	action := param(r, "action")
+// SetMaintenance answers 304 when there is nothing to change (rest-api, section 1.1).
+func (a *API) SetMaintenance(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	action := api.Param(r, "action")
 	if action != "activate" && action != "deactivate" {
 		return fault.New(fault.BadParameters, "Invalid action: %s, valid action values are: ['activate', 'deactivate']", action)
 	}
-	v, isChanged, err := a.door.Upkeep.SetMaintenance(r.Context(), actor, action == "activate")
+	v, isChanged, err := a.upkeep.SetMaintenance(r.Context(), actor, action == "activate")
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,8 @@ func auditQuery(values url.Values) (q upkeep.AuditQuery, wrong string) {
 	return q, ""
 }
 
-func (a *API) listAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListAudit answers GET /audit.
+func (a *API) ListAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("audit_log_view"); err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func (a *API) listAudit(w http.ResponseWriter, r *http.Request, actor *service.A
 	if size == 0 {
 		q.Limit = -1
 	}
-	page, err := a.door.Upkeep.AuditRecords(r.Context(), actor, q)
+	page, err := a.upkeep.AuditRecords(r.Context(), actor, q)
 	if fault.Is(err, fault.BadParameters) {
 		return detailed(w, http.StatusBadRequest, err.Error())
 	}
@@ -168,9 +170,9 @@ func (a *API) listAudit(w http.ResponseWriter, r *http.Request, actor *service.A
 	return nil
 }
 
-// streamAudit sends records as they come, each as JSON and an empty line, without the prefix that event streams have
+// StreamAudit sends records as they come, each as JSON and an empty line, without the prefix that event streams have
 // elsewhere (rest-api, section 14).
-func (a *API) streamAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+func (a *API) StreamAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("audit_log_view"); err != nil {
 		return err
 	}
@@ -179,7 +181,7 @@ func (a *API) streamAudit(w http.ResponseWriter, r *http.Request, actor *service
 		return detailed(w, http.StatusUnprocessableEntity, wrong)
 	}
 	out := http.NewResponseController(w)
-	err := a.door.Upkeep.Follow(r.Context(), actor, q, func() {
+	err := a.upkeep.Follow(r.Context(), actor, q, func() {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.WriteHeader(http.StatusOK)
@@ -202,7 +204,8 @@ func (a *API) streamAudit(w http.ResponseWriter, r *http.Request, actor *service
 	return err
 }
 
-func (a *API) deleteAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// DeleteAudit answers DELETE /audit.
+func (a *API) DeleteAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("audit_log_truncate"); err != nil {
 		return err
 	}
@@ -213,7 +216,7 @@ func (a *API) deleteAudit(w http.ResponseWriter, r *http.Request, actor *service
 	if wrong != "" {
 		return detailed(w, http.StatusUnprocessableEntity, wrong)
 	}
-	n, err := a.door.Upkeep.DeleteAuditRecords(r.Context(), actor, q)
+	n, err := a.upkeep.DeleteAuditRecords(r.Context(), actor, q)
 	if err != nil {
 		return err
 	}
@@ -232,7 +235,8 @@ type injected struct {
 	CreatedAt  string         `json:"created_at"`
 }
 
-func (a *API) injectAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// InjectAudit answers POST /audit.
+func (a *API) InjectAudit(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	if err := actor.Require("audit_log_inject"); err != nil {
 		return err
 	}
@@ -254,7 +258,7 @@ func (a *API) injectAudit(w http.ResponseWriter, r *http.Request, actor *service
 		}
 		records = append(records, record)
 	}
-	if err := a.door.Upkeep.InjectAuditRecords(r.Context(), actor, records); err != nil {
+	if err := a.upkeep.InjectAuditRecords(r.Context(), actor, records); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,10 +1,14 @@
-package v31
+// Package search reads the requests for lists that know filters: rules of stored filters, and the bodies of searches, which
+// add rules and constraints to the list of the same resource (rest-api, section 12).
+//
+// It answers nothing: the handlers of the resources do.
+package search
 
 import (
 	"context"
 	"net/http"
-	"net/url"
 
+	"github.com/reifyhq/reify/internal/api"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 )
@@ -27,11 +31,5 @@ func searchOf(ctx context.Context) search {
 	return s
 }
 
-// unescaped is a part of the path as the client meant it; one that cannot be unescaped stays, and is refused as a name.
-func unescaped(r *http.Request, name string) string {
-	text, err := url.PathUnescape(param(r, name))
-	if err != nil {
-		return param(r, name)
-	}
-	return text
-}
+// Kind is the kind of resource that a route about filters or labels names.
+func Kind(r *http.Request) service.Kind { return service.Kind(api.Param(r, "kind")) }

@@ -1,4 +1,4 @@
-package service
+package revision
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -39,7 +40,7 @@ var UpdateFlags = map[string]bool{
 
 // StartUpdate stores a deployment update and starts the workflow `update`, which carries it out. It may overlap other
 // executions of the deployment. A preview changes nothing; it is waited for and returned with its steps.
-func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.DeploymentID, n NewUpdate) (*model.DeploymentUpdate, error) {
+func (s *Service) StartUpdate(ctx context.Context, a *service.Actor, id model.DeploymentID, n NewUpdate) (*model.DeploymentUpdate, error) {
 	if err := a.RequireTenant("deployment_update_create"); err != nil {
 		return nil, err
 	}
@@ -50,14 +51,14 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	var refused error
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		refused = nil
-		d, err := visibleDeployment(tx, a, id)
+		d, err := service.VisibleDeployment(tx, a, id)
 		if err != nil {
 			return err
 		}
-		if err := foreign(a, d.Resource, string(id)); err != nil {
+		if err := service.Foreign(a, d.Resource, string(id)); err != nil {
 			return err
 		}
-		if err := environmentReady(tx, d); err != nil {
+		if err := service.EnvironmentReady(tx, d); err != nil {
 			return err
 		}
 		if n.Workflow != "" {
@@ -73,16 +74,16 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 		if u, err = s.newUpdate(tx, a, d, n); err != nil {
 			return err
 		}
-		if refused = blocked(tx, a.deployment(), d, model.WorkflowUpdate, nil, n.Force || n.Preview); fault.Is(refused, fault.DependentExists) {
+		if refused = service.Blocked(tx, a, d, model.WorkflowUpdate, nil, n.Force || n.Preview); fault.Is(refused, fault.DependentExists) {
 			u.State = model.UpdateFailed
 			return tx.InsertDeploymentUpdate(u)
 		}
 		if refused != nil {
 			return refused
 		}
-		x := s.newExecution(a, model.WorkflowUpdate, updateParameters(u, n))
+		x := s.SystemExecution(a, model.WorkflowUpdate, updateParameters(u, n))
 		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
-		x.AllowCustomParameters, x.Force = true, n.Force
+		x.Force = n.Force
 		u.Execution = x.ID
 		if err := tx.InsertDeploymentUpdate(u); err != nil {
 			return err
@@ -95,11 +96,11 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	if refused != nil {
 		return nil, refused
 	}
-	s.wake(u.Execution)
+	s.Wake(u.Execution)
 	if !n.Preview {
 		return u, nil
 	}
-	x, err := s.await(ctx, u.Execution, syncLimit)
+	x, err := s.Await(ctx, u.Execution, service.SyncLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +110,21 @@ func (s *Service) StartUpdate(ctx context.Context, a *Actor, id model.Deployment
 	return s.DeploymentUpdate(ctx, a, u.ID)
 }
 
-func (s *Service) newUpdate(tx store.Reader, a *Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, error) {
+// Draft returns the deployment update that a request would start, and the parameters of its execution.
+func (s *Service) Draft(tx store.Reader, a *service.Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, model.Document, error) {
+	u, err := s.newUpdate(tx, a, d, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	return u, updateParameters(u, n), nil
+}
+
+func (s *Service) newUpdate(tx store.Reader, a *service.Actor, d *model.Deployment, n NewUpdate) (*model.DeploymentUpdate, error) {
 	next := d.Blueprint
 	if n.Blueprint != "" {
 		next = n.Blueprint
 	}
-	b, err := visibleBlueprint(tx, a, next)
+	b, err := service.VisibleBlueprint(tx, a, next)
 	if err != nil {
 		return nil, err
 	}
@@ -128,11 +138,11 @@ func (s *Service) newUpdate(tx store.Reader, a *Actor, d *model.Deployment, n Ne
 	}
 	maps.Copy(inputs, n.Inputs)
 	u := &model.DeploymentUpdate{
-		Resource: s.resource(a, d.Visibility), ID: model.UpdateID(fmt.Sprintf("%s-%s", d.ID, newUUID())), Deployment: d.ID,
+		Resource: model.Resource{Tenant: d.Tenant, CreatedBy: a.User.Name, CreatedAt: s.Clock.Now(), Visibility: d.Visibility},
+		ID:       model.UpdateID(fmt.Sprintf("%s-%s", d.ID, service.NewUUID())), Deployment: d.ID,
 		OldBlueprint: d.Blueprint, NewBlueprint: b.ID, State: model.UpdateUpdating, OldInputs: d.Inputs, NewInputs: inputs,
 		RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation,
 	}
-	u.Tenant = d.Tenant
 	if n.RuntimeOnlyEvaluation != nil {
 		u.RuntimeOnlyEvaluation = *n.RuntimeOnlyEvaluation
 	}
@@ -169,7 +179,7 @@ func updateParameters(u *model.DeploymentUpdate, n NewUpdate) model.Document {
 }
 
 // DeploymentUpdate returns a deployment update of the actor's tenant.
-func (s *Service) DeploymentUpdate(ctx context.Context, a *Actor, id model.UpdateID) (u *model.DeploymentUpdate, err error) {
+func (s *Service) DeploymentUpdate(ctx context.Context, a *service.Actor, id model.UpdateID) (u *model.DeploymentUpdate, err error) {
 	if err := a.RequireTenant("deployment_update_get"); err != nil {
 		return nil, err
 	}
@@ -180,16 +190,16 @@ func (s *Service) DeploymentUpdate(ctx context.Context, a *Actor, id model.Updat
 	return u, err
 }
 
-func visibleUpdate(tx store.Reader, a *Actor, id model.UpdateID) (*model.DeploymentUpdate, error) {
+func visibleUpdate(tx store.Reader, a *service.Actor, id model.UpdateID) (*model.DeploymentUpdate, error) {
 	u, err := tx.DeploymentUpdate(a.Tenant, id)
-	if err == nil && !a.visible(u.Resource) {
+	if err == nil && !a.Sees(u.Resource) {
 		return nil, fault.Missing("DeploymentUpdate", string(id))
 	}
 	return u, err
 }
 
 // DeploymentUpdates lists deployment updates.
-func (s *Service) DeploymentUpdates(ctx context.Context, a *Actor, q store.Query, allTenants bool) (p store.Page[*model.DeploymentUpdate], err error) {
+func (s *Service) DeploymentUpdates(ctx context.Context, a *service.Actor, q store.Query, allTenants bool) (p store.Page[*model.DeploymentUpdate], err error) {
 	if err := a.RequireTenant("deployment_update_list"); err != nil {
 		return p, err
 	}
@@ -202,7 +212,7 @@ func (s *Service) DeploymentUpdates(ctx context.Context, a *Actor, q store.Query
 }
 
 // SetUpdateState changes the state of an update from outside, as custom update workflows do (rest-api, section 4.6).
-func (s *Service) SetUpdateState(ctx context.Context, a *Actor, id model.UpdateID, state model.UpdateState) (u *model.DeploymentUpdate, err error) {
+func (s *Service) SetUpdateState(ctx context.Context, a *service.Actor, id model.UpdateID, state model.UpdateState) (u *model.DeploymentUpdate, err error) {
 	if err := a.RequireTenant("deployment_update_update"); err != nil {
 		return nil, err
 	}
@@ -213,7 +223,7 @@ func (s *Service) SetUpdateState(ctx context.Context, a *Actor, id model.UpdateI
 		if u, err = visibleUpdate(tx, a, id); err != nil {
 			return err
 		}
-		if err := foreign(a, u.Resource, string(id)); err != nil {
+		if err := service.Foreign(a, u.Resource, string(id)); err != nil {
 			return err
 		}
 		u.State = state

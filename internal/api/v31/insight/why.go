@@ -1,4 +1,4 @@
-package v31
+package insight
 
 import (
 	"net/http"
@@ -6,9 +6,10 @@ import (
 	"github.com/reifyhq/reify/internal/api"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/insight"
 )
 
-func reasonRecord(r service.Reason) api.Record {
+func reasonRecord(r insight.Reason) api.Record {
 	log := r.Log
 	if log == nil {
 		log = []string{}
@@ -22,9 +23,9 @@ func reasonRecord(r service.Reason) api.Record {
 	}
 }
 
-// whyExecution answers a question that the original has no route for: what does this execution wait for?
-func (a *API) whyExecution(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	x, e, err := a.svc.Why(r.Context(), actor, model.ExecutionID(param(r, "id")))
+// WhyExecution answers a question that the original has no route for: what does this execution wait for?
+func (a *API) WhyExecution(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	x, e, err := a.insight.Why(r.Context(), actor, model.ExecutionID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}

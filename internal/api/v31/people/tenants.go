@@ -1,4 +1,4 @@
-package v31
+package people
 
 import (
 	"net/http"
@@ -44,19 +44,20 @@ func tenantRecord(t *people.Tenant, withData, withBroker bool) api.Record {
 }
 
 func (a *API) writeTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor, status int, t *people.Tenant) error {
-	data, err := withData(r)
+	data, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, status, tenantRecord(t, data, actor.Allows(t.Name, "tenant_rabbitmq_credentials")))
+	return api.WriteOne(w, r, status, tenantRecord(t, data, actor.Allows(t.Name, "tenant_rabbitmq_credentials")))
 }
 
-func (a *API) listTenants(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListTenants answers GET /tenants.
+func (a *API) ListTenants(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: tenantRecord(&people.Tenant{}, false, false), Search: "name"})
 	if err != nil {
 		return err
 	}
-	data, err := withData(r)
+	data, err := api.WantsData(r)
 	if err != nil {
 		return err
 	}
@@ -64,11 +65,12 @@ func (a *API) listTenants(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, func(t *people.Tenant) api.Record { return tenantRecord(t, data, false) })
+	return api.WritePage(l, w, page, func(t *people.Tenant) api.Record { return tenantRecord(t, data, false) })
 }
 
-func (a *API) getTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	t, err := a.people.Tenant(r.Context(), actor, model.TenantName(param(r, "name")))
+// GetTenant answers GET /tenants/{name}.
+func (a *API) GetTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	t, err := a.people.Tenant(r.Context(), actor, model.TenantName(api.Param(r, "name")))
 	if err != nil {
 		return err
 	}
@@ -79,20 +81,22 @@ func (a *API) getTenant(w http.ResponseWriter, r *http.Request, actor *service.A
 // auditTenant says that a request was about another tenant than the one it was made in.
 func auditTenant(w http.ResponseWriter, name string) { w.Header().Set("X-Cloudify-Audit-Tenant", name) }
 
-func (a *API) createTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	t, err := a.people.CreateTenant(r.Context(), actor, model.TenantName(unescaped(r, "name")))
+// CreateTenant answers POST /tenants/{name}.
+func (a *API) CreateTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	t, err := a.people.CreateTenant(r.Context(), actor, model.TenantName(api.Unescaped(r, "name")))
 	if err != nil {
 		return err
 	}
 	return a.writeTenant(w, r, actor, http.StatusCreated, t)
 }
 
-func (a *API) deleteTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	return noContent(w, a.people.DeleteTenant(r.Context(), actor, model.TenantName(param(r, "name"))))
+// DeleteTenant answers DELETE /tenants/{name}.
+func (a *API) DeleteTenant(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	return api.NoContent(w, a.people.DeleteTenant(r.Context(), actor, model.TenantName(api.Param(r, "name"))))
 }
 
-// setMember makes the handler of one of the routes that change who belongs to a tenant: what names the member's key.
-func (a *API) setMember(what, permission string, isNew, ends bool) api.Handler {
+// SetMember makes the handler of one of the routes that change who belongs to a tenant: what names the member's key.
+func (a *API) SetMember(what, permission string, isNew, ends bool) api.Handler {
 	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 		body, err := api.ReadJSON(w, r, false)
 		if err != nil {
@@ -123,7 +127,7 @@ func (a *API) setMember(what, permission string, isNew, ends bool) api.Handler {
 			return err
 		}
 		if ends {
-			return noContent(w, nil)
+			return api.NoContent(w, nil)
 		}
 		return a.writeTenant(w, r, actor, http.StatusOK, t)
 	}
@@ -133,20 +137,22 @@ func grantRecord(g people.Grant) api.Record {
 	return api.Record{{Name: "role", Value: g.Role}, {Name: "permission", Value: g.Permission}}
 }
 
-func (a *API) listPermissions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+// ListPermissions answers GET /permissions.
+func (a *API) ListPermissions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	l, err := api.ParseList(r, api.ListSpec{Blank: grantRecord(people.Grant{})})
 	if err != nil {
 		return err
 	}
-	all, err := a.people.Permissions(r.Context(), actor, param(r, "role"))
+	all, err := a.people.Permissions(r.Context(), actor, api.Param(r, "role"))
 	if err != nil {
 		return err
 	}
-	return write(l, w, service.Page[people.Grant]{Items: all, Total: len(all)}, grantRecord)
+	return api.WritePage(l, w, service.Page[people.Grant]{Items: all, Total: len(all)}, grantRecord)
 }
 
-func (a *API) addPermission(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	g := people.Grant{Role: param(r, "role"), Permission: param(r, "permission")}
+// AddPermission answers PUT /permissions/{role}/{permission}.
+func (a *API) AddPermission(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	g := people.Grant{Role: api.Param(r, "role"), Permission: api.Param(r, "permission")}
 	if err := a.people.SetPermission(r.Context(), actor, g, true); err != nil {
 		return err
 	}
@@ -154,7 +160,8 @@ func (a *API) addPermission(w http.ResponseWriter, r *http.Request, actor *servi
 	return nil
 }
 
-func (a *API) removePermission(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	g := people.Grant{Role: param(r, "role"), Permission: param(r, "permission")}
-	return noContent(w, a.people.SetPermission(r.Context(), actor, g, false))
+// RemovePermission answers DELETE /permissions/{role}/{permission}.
+func (a *API) RemovePermission(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	g := people.Grant{Role: api.Param(r, "role"), Permission: api.Param(r, "permission")}
+	return api.NoContent(w, a.people.SetPermission(r.Context(), actor, g, false))
 }
