@@ -8,8 +8,10 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reifyhq/reify/internal/client"
+	"github.com/reifyhq/reify/internal/model"
 )
 
 // Shell is the command line around the verbs. All fields are required.
@@ -66,7 +69,9 @@ type request struct {
 	// isDownload saves the answer to output, or under the name fallback.
 	isDownload       bool
 	output, fallback string
-	then             string
+	// private is a file to which the answer goes as JSON, and which only its owner may read.
+	private string
+	then    string
 }
 
 // nouns are the nouns of this package with what they are about; those without a row here belong to package cli.
@@ -76,6 +81,8 @@ var nouns = []struct{ path, short, alias string }{
 	{"tenants", "Tenants", "tenant"},
 	{"permissions", "Permissions of roles", "permission"},
 	{"secrets", "Secrets", "secret"},
+	{"secrets providers", "Stores outside of the manager that hold secrets", "provider"},
+	{"auditlog", "Who asked for what", "audit-log"},
 	{"sites", "Sites", "site"},
 	{"blueprints filters", "Stored filters for lists of blueprints", "filter"},
 	{"deployments filters", "Stored filters for lists of deployments", "filter"},
@@ -108,7 +115,7 @@ func AddTo(root *cobra.Command, sh Shell) {
 		}
 		parent.AddCommand(sh.Noun(name, n.short, aliases))
 	}
-	for _, v := range slices.Concat(people, catalogue, upkeep, system) {
+	for _, v := range slices.Concat(people, catalogue, sharing, upkeep, system) {
 		at := root
 		for name := range strings.SplitSeq(v.noun, " ") {
 			at = child(at, name)
@@ -184,7 +191,7 @@ func (sh Shell) run(ctx context.Context, c *client.Client, requests []request) e
 		if i < len(requests)-1 {
 			continue
 		}
-		if err := sh.show(r, answer); err != nil {
+		if err := sh.present(r, answer); err != nil {
 			return err
 		}
 		if r.then != "" {
@@ -192,6 +199,23 @@ func (sh Shell) run(ctx context.Context, c *client.Client, requests []request) e
 		}
 	}
 	return nil
+}
+
+// present shows an answer, or keeps it in the private file of the request.
+func (sh Shell) present(r request, answer any) error {
+	if r.private == "" {
+		return sh.show(r, answer)
+	}
+	data, err := model.EncodeJSON(answer)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(r.private, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s, which must not exist yet: %w", r.private, err)
+	}
+	_, err = f.Write(append(data, '\n'))
+	return errors.Join(err, f.Close())
 }
 
 func (sh Shell) show(r request, answer any) error {

@@ -85,6 +85,8 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What export writes must not be there.
+	t.Cleanup(func() { os.Remove("testdata/out.json") })
 	seen := map[string]bool{}
 	var got bytes.Buffer
 	for line := range strings.Lines(string(data)) {
@@ -105,7 +107,7 @@ func TestRequests(t *testing.T) {
 		seen[ran.CommandPath()] = true
 		fmt.Fprintf(&got, "$ %s\n%s", strings.Join(words, " "), l.heard.String())
 	}
-	for _, v := range slices.Concat(people, catalogue, upkeep, system) {
+	for _, v := range slices.Concat(people, catalogue, sharing, upkeep, system) {
 		name, _, _ := strings.Cut(v.use, " ")
 		if path := "reify " + v.noun + " " + name; !seen[path] {
 			t.Errorf("%s has no line for %s", file, path)
