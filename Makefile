@@ -21,7 +21,7 @@ demo: build ## take a blueprint to a running application and back (KEEP=1 leaves
 	@$(GO) run ./internal/tools/demo $(if $(KEEP),--keep) $(if $(EXAMPLE),--example $(EXAMPLE))
 
 test: setup build ## install what the tests need, then run all of them with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 
 check: fmt vet lint docs-check ## formatting, vet, lint and generated documents
 
