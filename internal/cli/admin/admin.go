@@ -113,7 +113,14 @@ func AddTo(root *cobra.Command, sh Shell) {
 		if n.alias != "" {
 			aliases = []string{n.alias}
 		}
-		parent.AddCommand(sh.Noun(name, n.short, aliases))
+		noun := sh.Noun(name, n.short, aliases)
+		// A noun that the command line has verbs of its own for is one noun with all of them.
+		if i := slices.IndexFunc(parent.Commands(), func(c *cobra.Command) bool { return c.Name() == name }); i >= 0 {
+			there := parent.Commands()[i]
+			noun.AddCommand(there.Commands()...)
+			parent.RemoveCommand(there)
+		}
+		parent.AddCommand(noun)
 	}
 	for _, v := range slices.Concat(people, catalogue, sharing, upkeep, system) {
 		at := root
