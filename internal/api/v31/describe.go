@@ -94,7 +94,7 @@ func schemas() map[string]openapi.Schema {
 		"Operation":              openapi.Item(operationRecord),
 		"Snapshot":               openapi.Item(snapshotRecord),
 		"Agent":                  openapi.Item(agentRecord),
-		// Inside an execution that is being cancelled no agent is made, and one that is scheduled is no execution yet.
+		// An agent that exists is left alone and answered as nulls, and so is an execution that is only scheduled.
 		"MadeAgent":        openapi.Derive(agentRecord(openapi.Sample[model.Agent]()), unmade(agentRecord(&model.Agent{}))),
 		"StartedExecution": openapi.Derive(executionRecord(openapi.Sample[model.Execution](), "x"), unmade(executionRecord(waiting, ""), "status", "status_display")),
 		"AgentItem":        openapi.Item(agentItem(true)),
