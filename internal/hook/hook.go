@@ -10,6 +10,7 @@ package hook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -147,25 +148,20 @@ func (r *Runner) pass(ctx context.Context) (more bool, err error) {
 	}
 	var running sync.WaitGroup
 	free := make(chan struct{}, slots)
-	for _, h := range due {
+	errs := make([]error, len(due))
+	for i, h := range due {
 		free <- struct{}{}
 		running.Go(func() {
 			defer func() { <-free }()
 			r.run(ctx, h)
+			if ctx.Err() == nil {
+				// Each one by itself: a manager that dies while others run must not run this one again.
+				errs[i] = r.Store.Update(ctx, func(tx store.Tx) error { return tx.DeleteHook(h.ID) })
+			}
 		})
 	}
 	running.Wait()
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	return len(due) == batch, r.Store.Update(ctx, func(tx store.Tx) error {
-		for _, h := range due {
-			if err := tx.DeleteHook(h.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return len(due) == batch, errors.Join(append(errs, ctx.Err())...)
 }
 
 // run runs the hook on one change; how it went only shows in the log.

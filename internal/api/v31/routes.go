@@ -9,10 +9,12 @@ package v31
 import (
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/reifyhq/reify/internal/api"
+	"github.com/reifyhq/reify/internal/api/openapi"
 	"github.com/reifyhq/reify/internal/api/v31/catalog"
 	"github.com/reifyhq/reify/internal/api/v31/insight"
 	"github.com/reifyhq/reify/internal/api/v31/installation"
@@ -50,6 +52,8 @@ type Info struct {
 type API struct {
 	door api.Door
 	svc  *service.Service
+	// document is the description of the API, made when it is asked for.
+	document func() (openapi.Document, error)
 
 	// The rooms answer routes of their own.
 	people       *people.API
@@ -74,12 +78,14 @@ type API struct {
 func New(door api.Door, info Info) *API {
 	s := door.Service
 	lists := search.New(s)
-	return &API{door: door, svc: s, people: people.New(s, info.SignIn), lists: lists,
+	a := &API{door: door, svc: s, people: people.New(s, info.SignIn), lists: lists,
 		catalog: catalog.New(s, lists), insight: insight.New(s), revision: revision.New(s), contents: contents.New(s),
 		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s),
 		relations: relations.New(s), planning: planning.New(s), graphs: taskgraph.New(s),
 		installation: installation.New(s, door.Upkeep, installation.Info{Version: info.Version, Commit: info.Commit, Date: info.Date, Manager: info.Manager,
 			Status: info.Status})}
+	a.document = sync.OnceValues(func() (openapi.Document, error) { return describeRoutes(a.routes()) })
+	return a
 }
 
 type route struct {
@@ -270,7 +276,7 @@ func (a *API) systemRoutes() []route {
 		{method: "POST", path: "/managers", handler: installation.Require("manager_manage", installation.NoCluster)},
 		{method: "PUT", path: "/managers/{name}", handler: installation.Require("manager_manage", installation.NoCluster)},
 		{method: "DELETE", path: "/managers/{name}", handler: installation.Require("manager_manage", installation.NoCluster)},
-		{method: "GET", path: "/brokers", handler: installation.OneItem("broker_get", a.installation.BrokerRecord)},
+		{method: "GET", path: "/brokers", handler: installation.OneItem("broker_get", installation.BrokerRecord)},
 		{method: "POST", path: "/brokers", handler: installation.Require("broker_manage", installation.NoCluster)},
 		{method: "PUT", path: "/brokers/{name}", handler: installation.Require("broker_manage", installation.NoCluster)},
 		{method: "DELETE", path: "/brokers/{name}", handler: installation.Require("broker_manage", installation.NoCluster)},
@@ -282,6 +288,7 @@ func (a *API) systemRoutes() []route {
 func (a *API) coreRoutes() []route {
 	return []route{
 		{method: "GET", path: "/ok", handler: a.installation.OK, open: true},
+		{method: "GET", path: "/openapi.json", handler: a.describe, open: true},
 		{method: "GET", path: "/version", handler: a.installation.Version},
 		{method: "GET", path: "/status", handler: a.installation.Status},
 		{method: "GET", path: "/user", handler: a.people.Self},

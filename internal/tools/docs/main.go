@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reifyhq/reify/internal/api/v31"
 	"github.com/reifyhq/reify/internal/cli"
 	"github.com/reifyhq/reify/internal/config"
 )
@@ -19,6 +20,7 @@ var documents = []struct {
 }{
 	{"docs/configuration.md", config.Markdown},
 	{"docs/cli-reference.md", cli.Reference},
+	{"docs/api.md", v31.Reference},
 }
 
 func main() {

@@ -2,6 +2,7 @@ package installation
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/reifyhq/reify/internal/api"
 	"github.com/reifyhq/reify/internal/auth"
@@ -194,18 +195,20 @@ func hostname(items []api.Record) any {
 const localhost = "127.0.0.1"
 
 // ManagerRecord answers GET /managers.
-func (a *API) ManagerRecord() api.Record {
+func (a *API) ManagerRecord() api.Record { return managerRecord(a.info, a.svc.Clock.Now()) }
+
+func managerRecord(info Info, now time.Time) api.Record {
 	return api.Record{
-		{Name: "id", Value: 1}, {Name: "hostname", Value: a.info.Manager}, {Name: "private_ip", Value: localhost},
-		{Name: "public_ip", Value: localhost}, {Name: "version", Value: a.info.Version}, {Name: "edition", Value: "community"},
+		{Name: "id", Value: 1}, {Name: "hostname", Value: info.Manager}, {Name: "private_ip", Value: localhost},
+		{Name: "public_ip", Value: localhost}, {Name: "version", Value: info.Version}, {Name: "edition", Value: "community"},
 		{Name: "distribution", Value: nil}, {Name: "distro_release", Value: nil}, {Name: "fs_sync_node_id", Value: nil},
-		{Name: "networks", Value: map[string]string{"default": localhost}}, {Name: "last_seen", Value: api.Instant(a.svc.Clock.Now())},
+		{Name: "networks", Value: map[string]string{"default": localhost}}, {Name: "last_seen", Value: api.Instant(now)},
 		{Name: "status_report_frequency", Value: 0}, {Name: "ca_cert_content", Value: nil},
 	}
 }
 
 // BrokerRecord is the embedded bus, in the shape of the original's brokers; it listens on no port.
-func (a *API) BrokerRecord() api.Record {
+func BrokerRecord() api.Record {
 	return api.Record{
 		{Name: "name", Value: "embedded"}, {Name: "host", Value: localhost}, {Name: "management_host", Value: localhost},
 		{Name: "port", Value: 0}, {Name: "username", Value: nil}, {Name: "password", Value: nil}, {Name: "params", Value: nil},
@@ -215,9 +218,11 @@ func (a *API) BrokerRecord() api.Record {
 }
 
 // DatabaseRecord answers GET /db-nodes.
-func (a *API) DatabaseRecord() api.Record {
+func (a *API) DatabaseRecord() api.Record { return databaseRecord(a.info) }
+
+func databaseRecord(info Info) api.Record {
 	return api.Record{
-		{Name: "name", Value: a.info.Manager}, {Name: "node_id", Value: nil}, {Name: "host", Value: localhost},
+		{Name: "name", Value: info.Manager}, {Name: "node_id", Value: nil}, {Name: "host", Value: localhost},
 		{Name: "is_external", Value: false}, {Name: "monitoring_username", Value: nil}, {Name: "ca_cert_content", Value: nil},
 	}
 }
