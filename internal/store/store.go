@@ -179,8 +179,10 @@ type ExecutionReader interface {
 	// Claimable returns up to limit executions that are active and whose lease is free or ran out before now, oldest
 	// first.
 	Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
-	// QueuedExecutions returns queued executions of all tenants, oldest first: up to limit of those without a group, and up
-	// to limit of every group that has fewer active members than its concurrency.
+	// QueuedExecutions returns the heads of the queue of all tenants, oldest first: up to limit of those without a group, and
+	// up to limit of every group that has fewer active members than its concurrency. A head is the oldest queued execution of
+	// its deployment in its group, or in none, and no other execution of the deployment is active, unless it makes the
+	// deployment's environment; one without a deployment always is.
 	QueuedExecutions(limit int) ([]*model.Execution, error)
 	Graph(id model.GraphID) (*model.Graph, error)
 	Graphs(e model.ExecutionID) ([]*model.Graph, error)

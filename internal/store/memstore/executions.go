@@ -74,13 +74,24 @@ func (r reader) Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
 }
 
 func (r reader) QueuedExecutions(limit int) ([]*model.Execution, error) {
-	active, taken := map[model.ExecutionGroupID]int{}, map[model.ExecutionGroupID]int{}
+	active, taken, busy := map[model.ExecutionGroupID]int{}, map[model.ExecutionGroupID]int{}, map[string]bool{}
 	for _, x := range r.s.executions.where(func(x *model.Execution) bool { return x.Status.Active() }) {
 		active[x.v.Group]++
+		busy[key(x.v.Tenant, x.v.Deployment)] = x.v.Deployment != ""
 	}
+	type line struct {
+		deployment string
+		group      model.ExecutionGroupID
+	}
+	seen := map[line]bool{}
 	var out []row[model.Execution]
 	for _, x := range r.oldest(math.MaxInt, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued }) {
-		g := x.v.Group
+		g, of := x.v.Group, line{key(x.v.Tenant, x.v.Deployment), x.v.Group}
+		behind := seen[of]
+		seen[of] = x.v.Deployment != ""
+		if behind || busy[of.deployment] && x.v.Workflow != model.WorkflowCreateEnvironment {
+			continue
+		}
 		if group, ok := r.s.executionGroups.get(string(g)); g != "" && (!ok || active[g] >= group.v.Concurrency) || taken[g] == limit {
 			continue
 		}
