@@ -209,6 +209,11 @@ type ExecutionWriter interface {
 	// DeleteExecution removes an execution with its graphs, tasks and events.
 	DeleteExecution(id model.ExecutionID) error
 	InsertGraph(g *model.Graph) error
+	// CompleteGraph says that all tasks of a graph are stored.
+	CompleteGraph(id model.GraphID) error
+	// DiscardTasks removes up to limit tasks of the incomplete graphs of an execution, and the graphs when they are empty; it
+	// reports whether something is left.
+	DiscardTasks(e model.ExecutionID, limit int) (left bool, err error)
 	InsertTasks(tasks []*model.Task) error
 	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
 	PutTasks(tasks []*model.Task) error

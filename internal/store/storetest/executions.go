@@ -218,6 +218,39 @@ func task(id string, g *model.Graph, state model.TaskState) *model.Task {
 			Operation: &model.OperationCall{Name: "create", Instance: "vm_1", Kwargs: model.Document{}}}}
 }
 
+// testIncomplete stores graphs in slices, completes one and discards the other; what is complete is not touched.
+func testIncomplete(e *env) {
+	e.execution(&model.Deployment{Resource: resource(tenantA, 0), ID: "d1"}, "slices", 0, model.ExecutionStarted)
+	whole := &model.Graph{ID: "whole", Execution: "slices", CreatedAt: at(0), IsIncomplete: true}
+	part := &model.Graph{ID: "part", Execution: "slices", CreatedAt: at(1), IsIncomplete: true}
+	e.must(func(tx store.Tx) error {
+		return errors.Join(tx.InsertGraph(whole), tx.InsertTasks([]*model.Task{task("w1", whole, model.TaskPending)}))
+	})
+	e.must(func(tx store.Tx) error { return tx.CompleteGraph("whole") })
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.CompleteGraph("nope") })
+	e.must(func(tx store.Tx) error {
+		return errors.Join(tx.InsertGraph(part), tx.InsertTasks([]*model.Task{task("p1", part, model.TaskPending),
+			task("p2", part, model.TaskPending), task("p3", part, model.TaskPending)}))
+	})
+	whole.IsIncomplete = false
+	graphs := func() []*model.Graph {
+		return read(e, func(r store.Reader) ([]*model.Graph, error) { return r.Graphs("slices") })
+	}
+	equal(e.t, "a complete graph and a part of one", graphs(), []*model.Graph{whole, part})
+	var lefts []bool
+	for range 3 {
+		e.must(func(tx store.Tx) error {
+			left, err := tx.DiscardTasks("slices", 2)
+			lefts = append(lefts, left)
+			return err
+		})
+	}
+	equal(e.t, "left after each slice", lefts, []bool{true, false, false})
+	equal(e.t, "what is complete stays", graphs(), []*model.Graph{whole})
+	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("p1"); return err })
+	equal(e.t, "its task too", len(read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("whole") })), 1)
+}
+
 func testTasks(t *testing.T, open Opener) {
 	e := newEnv(t, open)
 	d := e.deployment(tenantA, "d1")
@@ -230,6 +263,8 @@ func testTasks(t *testing.T, open Opener) {
 	equal(t, "graph", read(e, func(r store.Reader) (*model.Graph, error) { return r.Graph("g1") }), g)
 	graphs := read(e, func(r store.Reader) ([]*model.Graph, error) { return r.Graphs("x1") })
 	equal(t, "graphs", graphs, []*model.Graph{g, other})
+
+	testIncomplete(e)
 
 	a, b := task("z", g, model.TaskPending), task("a", g, model.TaskSent)
 	bare := &model.Task{ID: "bare", Graph: "g2", Execution: "x1", Type: model.TaskNop, State: model.TaskPending}

@@ -36,3 +36,6 @@ BEGIN
   UPDATE executions SET queue_head = 1 WHERE queue_head = 0 AND seq = iif(new.deployment IS NULL AND new.status = 'queued', new.seq, (SELECT seq FROM executions WHERE status = 'queued' AND deployment = new.deployment
     AND tenant = new.tenant AND execution_group = new.execution_group ORDER BY created_at, seq LIMIT 1));
 END;
+
+-- The tasks of a large graph are stored in several commits; until the last of them the graph is incomplete.
+ALTER TABLE graphs ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0;
