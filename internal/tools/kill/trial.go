@@ -130,7 +130,8 @@ func (t *trial) cycle(ctx context.Context, d model.DeploymentID) error {
 			if err != nil {
 				return "", err
 			}
-			return start("heal", model.Document{"node_instance_id": id, "force_reinstall": true})()
+			// An operation that is killed is to be repeated, not to be passed over.
+			return start("heal", model.Document{"node_instance_id": id, "force_reinstall": true, "ignore_failure": false})()
 		}, nodes + 2},
 		{"update", func() (model.ExecutionID, error) {
 			u, err := t.m.client.UpdateDeployment(ctx, d, client.UpdateParams{Blueprint: "two"})
