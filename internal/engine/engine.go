@@ -83,6 +83,9 @@ type Options struct {
 	Overdue time.Duration
 	// KillEvery is the time between two requests to end the operations of a killed execution; optional, 5 s.
 	KillEvery time.Duration
+	// Slice is how many tasks of a new graph are stored in one commit at most, and how many are begun in one; a larger graph
+	// takes several, so that others may write in between. Optional, 4,000.
+	Slice int
 	// MaxConcurrent bounds how many executions may be active when queued ones are started; optional, 20.
 	MaxConcurrent int
 	// Ready completes a queued execution whose turn has come, or says why it may not start; optional, nil lets all start.
@@ -110,6 +113,7 @@ const (
 	scanInterval     = time.Second
 	claimBatch       = 100
 	maxConcurrent    = 20
+	defaultSlice     = 4000
 )
 
 // Engine runs executions; see New.
@@ -136,6 +140,9 @@ func New(o Options) *Engine {
 	}
 	if o.KillEvery == 0 {
 		o.KillEvery = defaultKillEvery
+	}
+	if o.Slice == 0 {
+		o.Slice = defaultSlice
 	}
 	if o.MaxConcurrent == 0 {
 		o.MaxConcurrent = maxConcurrent

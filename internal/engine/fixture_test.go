@@ -88,7 +88,7 @@ func (h *house) startWith(change func(*engine.Options)) func() {
 		Settings:      workflow.Settings{TaskRetries: 2, RetryInterval: time.Millisecond, WaitAfterFail: time.Minute},
 		Evaluate:      plain{},
 		Token:         func(x *model.Execution) string { return "token-" + string(x.ID) },
-		NewTaskID:     func() model.TaskID { return model.TaskID(uuid.NewString()) },
+		NewTaskID:     func() model.TaskID { return model.TaskID(uuid.Must(uuid.NewV7()).String()) },
 		NewGraphID:    func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:         uuid.NewString,
 		NewInstanceID: func(name string) string { return name + "_" + uuid.NewString()[:6] },

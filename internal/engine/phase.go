@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -64,7 +65,8 @@ func (r *runner) state(snap *workflow.Snapshot, end *workflow.End) *workflow.Sta
 // the graph's end when there was nothing to wait for.
 func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workflow.Snapshot) (*workflow.End, error) {
 	now := r.e.Clock.Now()
-	graph := &model.Graph{ID: r.e.NewGraphID(), Execution: r.id, Name: p.Graph.Name, CreatedAt: now}
+	graph := &model.Graph{ID: r.e.NewGraphID(), Execution: r.id, Name: p.Graph.Name, CreatedAt: now,
+		IsIncomplete: len(p.Graph.Tasks) > r.e.Slice}
 	for _, t := range p.Graph.Tasks {
 		t.Graph, t.Execution, t.CreatedAt = graph.ID, r.id, now
 	}
@@ -76,15 +78,20 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 		return &workflow.End{Failure: &workflow.Failure{Message: text}}, nil
 	}
 	r.graph = run
+	run.Allow(r.e.Slice)
 	eff := run.Advance(now, workflow.Begin{})
+	r.more = eff.More
 	eff.Logs = append(append([]workflow.LogLine{}, p.Logs...), eff.Logs...)
 	w := r.writing(unwritten(eff, p.Graph.Tasks))
 	progress := model.Progress{Step: r.exec.Progress.Step + 1, Graph: graph.ID, Cursor: p.Cursor}
+	if graph.IsIncomplete {
+		err = r.storeSlices(ctx, graph, p.Graph.Tasks)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store graph %q of execution %s: %w", p.Graph.Name, r.id, err)
+	}
 	err = r.update(ctx, func(tx store.Tx) error {
-		if err := tx.InsertGraph(graph); err != nil {
-			return err
-		}
-		if err := tx.InsertTasks(p.Graph.Tasks); err != nil {
+		if err := insertGraph(tx, graph, p.Graph.Tasks); err != nil {
 			return err
 		}
 		x, err := tx.Execution(r.id)
@@ -108,6 +115,56 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 	r.know(snap)
 	r.setTimer(eff.Wake)
 	return nil, r.send(ctx, eff.Send)
+}
+
+// insertGraph stores a graph, or completes one whose tasks are stored.
+func insertGraph(tx store.Tx, g *model.Graph, tasks []*model.Task) error {
+	if g.IsIncomplete {
+		return tx.CompleteGraph(g.ID)
+	}
+	if err := tx.InsertGraph(g); err != nil {
+		return err
+	}
+	return tx.InsertTasks(tasks)
+}
+
+// storeSlices stores a large graph without its completion, with room for other writers after every slice. Until it is
+// complete nothing refers to it: the next owner discards it and builds another.
+func (r *runner) storeSlices(ctx context.Context, g *model.Graph, tasks []*model.Task) error {
+	for first := 0; first < len(tasks); first += r.e.Slice {
+		err := r.update(ctx, func(tx store.Tx) error {
+			if first == 0 {
+				if err := tx.InsertGraph(g); err != nil {
+					return err
+				}
+			}
+			return tx.InsertTasks(tasks[first:min(first+r.e.Slice, len(tasks))])
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discard removes what an earlier owner stored of a graph without completing it.
+func (r *runner) discard(ctx context.Context) error {
+	left := false
+	err := r.e.Store.View(ctx, func(tx store.Reader) error {
+		graphs, err := tx.Graphs(r.id)
+		left = slices.ContainsFunc(graphs, func(g *model.Graph) bool { return g.IsIncomplete })
+		return err
+	})
+	for left && err == nil {
+		err = r.update(ctx, func(tx store.Tx) (err error) {
+			left, err = tx.DiscardTasks(r.id, r.e.Slice)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("discard an incomplete graph of execution %s: %w", r.id, err)
+	}
+	return nil
 }
 
 // unwritten leaves out of the effects of Begin what is written with the graph itself: its tasks are stored as they stand

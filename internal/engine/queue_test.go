@@ -51,6 +51,35 @@ func TestFullGroupHidesNobody(t *testing.T) {
 	}
 }
 
+// TestBusyDeploymentHidesNobody queues more executions of a busy deployment than one look at the queue takes; those of other
+// deployments behind them start nevertheless, and of the busy one only when it is free.
+func TestBusyDeploymentHidesNobody(t *testing.T) {
+	h := newHouse(t)
+	h.deploy("busy", 1)
+	h.deploy("other", 1)
+	holder := h.execute("busy", "sys_wait", model.ExecutionPending)
+	var waiting []model.ExecutionID
+	for range 60 {
+		waiting = append(waiting, h.execute("busy", "sys_ok", model.ExecutionQueued))
+	}
+	behind := h.execute("other", "sys_ok", model.ExecutionQueued)
+	h.start("m1")
+	if x := h.ended(behind); x.Status != model.ExecutionTerminated {
+		t.Errorf("the execution behind the busy deployment ended %s: %s", x.Status, x.Error)
+	}
+	for _, id := range waiting {
+		if s := h.get(id).Status; s != model.ExecutionQueued {
+			t.Fatalf("execution %s is %s beside the active one of its deployment", id, s)
+		}
+	}
+	h.update(func(tx store.Tx) error { return tx.DeleteExecution(holder) })
+	for _, id := range waiting {
+		if x := h.ended(id); x.Status != model.ExecutionTerminated {
+			t.Errorf("execution %s ended %s: %s", id, x.Status, x.Error)
+		}
+	}
+}
+
 // TestPausedGroupGoesOn raises the limit of a paused group while nothing else ends that could make it look.
 func TestPausedGroupGoesOn(t *testing.T) {
 	h := newHouse(t)

@@ -34,6 +34,8 @@ type runner struct {
 	exec  *model.Execution
 	graph *workflow.Run
 	timer clockTimer
+	// more says that tasks of the graph may start that did not fit into the last step.
+	more bool
 	// deployment and hosts are read once for each graph: who it is for, and on which host each instance is.
 	deployment *model.Deployment
 	hosts      map[model.InstanceID]model.InstanceID
@@ -127,6 +129,9 @@ func (r *runner) run(ctx context.Context) (err error) {
 	}
 	if r.exec.Status.Ended() || r.exec.Status.Waiting() {
 		return nil
+	}
+	if err := r.discard(ctx); err != nil {
+		return err
 	}
 	custom, err := r.customCode(ctx)
 	if err != nil {
@@ -343,6 +348,9 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 		}
 		if len(r.inbox) > 0 {
 			return r.drain(r.accept(batch, <-r.inbox)), nil
+		}
+		if r.more {
+			return []delivery{{input: workflow.Due{}}}, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -51,14 +51,17 @@ func (r *runner) endGraph() {
 	r.timer.stop()
 	r.overdue.stop()
 	r.forgetPings()
-	r.graph, r.awaited, r.deployment, r.hosts = nil, nil, nil, nil
+	r.graph, r.awaited, r.deployment, r.hosts, r.more = nil, nil, nil, nil, false
 }
 
 // advance runs a batch of inputs through the reducer and joins the effects.
 func (r *runner) advance(batch []delivery) workflow.Effects {
 	now := r.e.Clock.Now()
+	r.graph.Allow(r.e.Slice)
 	if len(batch) == 1 {
-		return r.graph.Advance(now, batch[0].input)
+		eff := r.graph.Advance(now, batch[0].input)
+		r.more = eff.More
+		return eff
 	}
 	var all workflow.Effects
 	changed, written := map[model.TaskID]bool{}, map[model.TaskID]bool{}
@@ -74,6 +77,7 @@ func (r *runner) advance(batch []delivery) workflow.Effects {
 		all.Total += eff.Total
 		all.Finished += eff.Finished
 		all.Wake = eff.Wake
+		r.more = eff.More
 		if eff.End != nil && all.End == nil {
 			all.End = eff.End
 		}

@@ -46,6 +46,8 @@ type Graph struct {
 	Execution ExecutionID
 	Name      string
 	CreatedAt time.Time
+	// IsIncomplete is set while the tasks of a large graph are still being stored; such a graph never runs.
+	IsIncomplete bool
 }
 
 // Task is one step of a task graph. It is what the reference's API calls an operation.

@@ -180,7 +180,8 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		},
 		System: system, Evaluate: m.service.Evaluator(), Targets: m.service.Targets,
 		Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
-		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
+		// Ids that grow keep the index of the tasks of a large graph in few pages.
+		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.Must(uuid.NewV7()).String()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
 		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Ready: m.service.Ready,

@@ -181,8 +181,10 @@ type ExecutionReader interface {
 	// Claimable returns up to limit executions that are active and whose lease is free or ran out before now, oldest
 	// first.
 	Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
-	// QueuedExecutions returns queued executions of all tenants, oldest first: up to limit of those without a group, and up
-	// to limit of every group that has fewer active members than its concurrency.
+	// QueuedExecutions returns the heads of the queue of all tenants, oldest first: up to limit of those without a group, and
+	// up to limit of every group that has fewer active members than its concurrency. A head is the oldest queued execution of
+	// its deployment in its group, or in none, and no other execution of the deployment is active, unless it makes the
+	// deployment's environment; one without a deployment always is.
 	QueuedExecutions(limit int) ([]*model.Execution, error)
 	Graph(id model.GraphID) (*model.Graph, error)
 	Graphs(e model.ExecutionID) ([]*model.Graph, error)
@@ -209,6 +211,11 @@ type ExecutionWriter interface {
 	// DeleteExecution removes an execution with its graphs, tasks and events.
 	DeleteExecution(id model.ExecutionID) error
 	InsertGraph(g *model.Graph) error
+	// CompleteGraph says that all tasks of a graph are stored.
+	CompleteGraph(id model.GraphID) error
+	// DiscardTasks removes up to limit tasks of the incomplete graphs of an execution, and the graphs when they are empty; it
+	// reports whether something is left.
+	DiscardTasks(e model.ExecutionID, limit int) (left bool, err error)
 	InsertTasks(tasks []*model.Task) error
 	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
 	PutTasks(tasks []*model.Task) error

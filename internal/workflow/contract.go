@@ -148,6 +148,9 @@ type Effects struct {
 	Logs    []LogLine
 	// Wake is when Due is wanted next; the zero time when never. It replaces any earlier wish.
 	Wake time.Time
+	// More says that tasks are left that may start at once, because Run.Allow let no more of them: another input, Due if there
+	// is no other, goes on with them.
+	More bool
 	// Total and Finished are added to the execution's operation counters (workflows, section 5.1). The operations of a
 	// fresh graph are in the Total of Begin.
 	Total, Finished int

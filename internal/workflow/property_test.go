@@ -159,6 +159,7 @@ func TestPropertyOrderAndEnds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newSim(t, drawGraph(rt), nil)
 		s.opt.Settings.SubgraphRetries = rapid.IntRange(0, 1).Draw(rt, "subgraph retries")
+		s.allow = rapid.IntRange(0, 3).Draw(rt, "allow")
 		w := &watch{s: s, seen: map[model.TaskID]model.TaskState{}}
 		s.answer = drawAnswers(rt, s.taskList(), true)
 		s.start()

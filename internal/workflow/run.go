@@ -28,7 +28,7 @@ type phase uint8
 const (
 	// waiting: something it depends on has not ended.
 	waiting phase = iota
-	// queued: nothing is awaited any more, it starts within this step.
+	// queued: nothing is awaited any more, it starts within this step, or within one of the next when Allow bounds them.
 	queued
 	// timed: it waits for its ExecuteAfter.
 	timed
@@ -78,9 +78,13 @@ type Run struct {
 	nodes []node
 	index map[model.TaskID]int32
 
-	// ready and ended are the work of the current step: tasks that may start and tasks whose end has consequences.
+	// ready and ended are the work of the current step: tasks that may start and tasks whose end has consequences. What
+	// Allow leaves of ready is the work of the next.
 	ready, ended []int32
-	timers       timers
+	// bounded says that at most allowed tasks may start before Allow is called again.
+	bounded bool
+	allowed int
+	timers  timers
 	// alive counts the tasks that have not ended and were not dropped; inFlight those that were sent or are timed.
 	alive, inFlight int
 	// errors are the tasks whose failure fails the graph.
@@ -93,6 +97,10 @@ type Run struct {
 	now      time.Time
 	out      *Effects
 }
+
+// Allow bounds how many tasks the inputs that follow may start, until it is called again. Tasks of a restored graph that
+// had been started do not count and start with Begin: their reports may be on the way. Without Allow there is no bound.
+func (r *Run) Allow(tasks int) { r.bounded, r.allowed = true, tasks }
 
 // Advance applies one input at the given time and returns what must happen because of it. After the effects with an End
 // were returned every further input is ignored.
@@ -114,7 +122,8 @@ func (r *Run) Advance(now time.Time, in Input) Effects {
 	}
 	if !r.over {
 		r.wakeTimers()
-		r.drain()
+		_, isBegin := in.(Begin)
+		r.drain(isBegin)
 		r.settle()
 	}
 	for _, t := range out.Tasks {
@@ -157,17 +166,34 @@ func (r *Run) begin() {
 func counts(t *model.Task) bool { return t.Type != model.TaskNop }
 
 // drain works until no task can start and no end is left without its consequences. Ends go first, so that a failed
-// subgraph takes its remaining tasks out before any of them starts.
-func (r *Run) drain() {
+// subgraph takes its remaining tasks out before any of them starts. Tasks that may not start any more within this step are
+// left; with all set it looks behind them for those that had been started before.
+func (r *Run) drain(all bool) {
 	ended, ready := 0, 0
+	var left []int32
 	for {
 		switch {
 		case ended < len(r.ended):
 			ended++
 			r.terminated(r.ended[ended-1])
-		case ready < len(r.ready):
+		case ready < len(r.ready) && (all || r.mayStart(r.ready[ready])):
+			i := r.ready[ready]
 			ready++
-			r.launch(r.ready[ready-1])
+			if !r.mayStart(i) {
+				left = append(left, i)
+				continue
+			}
+			if r.nodes[i].task.State == model.TaskPending {
+				r.allowed--
+			}
+			r.launch(i)
+		case ready < len(r.ready) || len(left) > 0:
+			r.ended, r.ready = r.ended[:0], r.ready[ready:]
+			if len(left) > 0 {
+				r.ready = append(left, r.ready...)
+			}
+			r.out.More = true
+			return
 		default:
 			// The buffers are kept for the next step unless this one was unusually wide.
 			r.ended, r.ready = r.ended[:0], r.ready[:0]
@@ -182,10 +208,15 @@ func (r *Run) drain() {
 	}
 }
 
+// mayStart reports whether the bound lets a task start within this step.
+func (r *Run) mayStart(i int32) bool {
+	return !r.bounded || r.allowed > 0 || r.nodes[i].task.State != model.TaskPending
+}
+
 // settle ends the run when nothing is left to do and says otherwise when to look again (workflows, section 3).
 func (r *Run) settle() {
 	switch {
-	case r.inFlight == 0, len(r.errors) > 0 && !r.now.Before(r.deadline()):
+	case r.inFlight == 0 && len(r.ready) == 0, len(r.errors) > 0 && !r.now.Before(r.deadline()):
 		r.end(false)
 		return
 	}

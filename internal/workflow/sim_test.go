@@ -33,6 +33,9 @@ type sim struct {
 	ended     int
 	// begun is set once the first run was made: later ones are restored from what is stored.
 	begun bool
+	// allow bounds the starts of each step unless it is 0, more says that the last step left some.
+	allow int
+	more  bool
 }
 
 func newSim(t testing.TB, tasks []*model.Task, snap *Snapshot) *sim {
@@ -113,7 +116,29 @@ func (s *sim) start() {
 		s.t.Fatal(err)
 	}
 	s.run, s.sent, s.wake = run, nil, time.Time{}
-	s.apply(run.Advance(s.now, Begin{}))
+	s.advance(Begin{})
+}
+
+// advance applies an input, with at most as many starts as allow says unless it is 0.
+func (s *sim) advance(in Input) {
+	if s.allow > 0 {
+		s.run.Allow(s.allow)
+	}
+	started := s.started()
+	s.apply(s.run.Advance(s.now, in))
+	if _, isBegin := in.(Begin); s.allow > 0 && !isBegin && s.started() > started+s.allow {
+		s.t.Fatalf("one step started %d tasks, allowed are %d", s.started()-started, s.allow)
+	}
+}
+
+// started counts the tasks that are not pending any more.
+func (s *sim) started() (n int) {
+	for _, state := range s.states {
+		if state != model.TaskPending && !state.Ended() {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *sim) apply(out Effects) {
@@ -128,24 +153,26 @@ func (s *sim) apply(out Effects) {
 	s.events = append(s.events, out.Events...)
 	s.total += out.Total
 	s.ended += out.Finished
-	s.wake, s.end = out.Wake, out.End
+	s.wake, s.end, s.more = out.Wake, out.End, out.More
 }
 
 // step answers one sent task, or lets time pass. It reports whether there was anything to do.
 func (s *sim) step(pick int) bool {
 	s.now = s.now.Add(time.Millisecond)
 	switch {
+	case s.more && (pick == 0 || len(s.sent) == 0):
+		s.advance(Due{})
 	case len(s.sent) > 0:
 		k := pick % len(s.sent)
 		id := s.sent[k]
 		s.sent = append(s.sent[:k:k], s.sent[k+1:]...)
 		result, err := s.answer(s.tasks[id])
-		s.apply(s.run.Advance(s.now, Finished{Task: id, Result: result, Err: err}))
+		s.advance(Finished{Task: id, Result: result, Err: err})
 	case !s.wake.IsZero():
 		if s.wake.After(s.now) {
 			s.now = s.wake
 		}
-		s.apply(s.run.Advance(s.now, Due{}))
+		s.advance(Due{})
 	default:
 		return false
 	}

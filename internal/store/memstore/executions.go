@@ -74,13 +74,28 @@ func (r reader) Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
 }
 
 func (r reader) QueuedExecutions(limit int) ([]*model.Execution, error) {
-	active, taken := map[model.ExecutionGroupID]int{}, map[model.ExecutionGroupID]int{}
+	queued := r.oldest(math.MaxInt, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued })
+	if len(queued) == 0 {
+		return []*model.Execution{}, nil
+	}
+	active, taken, busy := map[model.ExecutionGroupID]int{}, map[model.ExecutionGroupID]int{}, map[string]bool{}
 	for _, x := range r.s.executions.where(func(x *model.Execution) bool { return x.Status.Active() }) {
 		active[x.v.Group]++
+		busy[key(x.v.Tenant, x.v.Deployment)] = x.v.Deployment != ""
 	}
+	type line struct {
+		deployment string
+		group      model.ExecutionGroupID
+	}
+	seen := map[line]bool{}
 	var out []row[model.Execution]
-	for _, x := range r.oldest(math.MaxInt, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued }) {
-		g := x.v.Group
+	for _, x := range queued {
+		g, of := x.v.Group, line{key(x.v.Tenant, x.v.Deployment), x.v.Group}
+		behind := seen[of]
+		seen[of] = x.v.Deployment != ""
+		if behind || busy[of.deployment] && x.v.Workflow != model.WorkflowCreateEnvironment {
+			continue
+		}
 		if group, ok := r.s.executionGroups.get(string(g)); g != "" && (!ok || active[g] >= group.v.Concurrency) || taken[g] == limit {
 			continue
 		}
@@ -225,6 +240,34 @@ func (t *tx) InsertGraph(g *model.Graph) error {
 	}
 	taken := fault.New(fault.Conflict, "a tasks graph with the id `%s` exists already", g.ID)
 	return insert(t.s, &t.s.graphs, string(g.ID), g, taken)
+}
+
+func (t *tx) CompleteGraph(id model.GraphID) error {
+	old, ok := t.s.graphs.get(string(id))
+	if !ok {
+		return noGraph(id)
+	}
+	changed := *old.v
+	changed.IsIncomplete = false
+	t.s.graphs.set(string(id), row[model.Graph]{old.seq, &changed})
+	return nil
+}
+
+func (t *tx) DiscardTasks(x model.ExecutionID, limit int) (left bool, err error) {
+	for _, g := range t.s.graphs.where(func(g *model.Graph) bool { return g.Execution == x && g.IsIncomplete }) {
+		for _, k := range t.s.tasks.where(func(k *model.Task) bool { return k.Graph == g.v.ID }) {
+			if limit == 0 {
+				return true, nil
+			}
+			limit--
+			t.s.tasks.remove(string(k.v.ID))
+		}
+		if limit == 0 {
+			return true, nil
+		}
+		t.s.graphs.remove(string(g.v.ID))
+	}
+	return false, nil
 }
 
 func (t *tx) InsertTasks(list []*model.Task) error {

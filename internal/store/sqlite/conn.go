@@ -107,7 +107,7 @@ func (c *conn) insert(ctx context.Context, query string, args ...driver.Value) (
 
 // rowsAtOnce is how many of n rows one INSERT adds: a few forms only, so that their statements stay prepared.
 func rowsAtOnce(n int) int {
-	for _, rows := range []int{64, 16} {
+	for _, rows := range []int{256, 64, 16, 4} {
 		if n >= rows {
 			return rows
 		}

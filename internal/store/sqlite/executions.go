@@ -109,17 +109,22 @@ func (r *reader) Claimable(now time.Time, limit int) ([]model.ExecutionID, error
 	return ids, nil
 }
 
-// One walk over the index per group: its active members first, then, when there are fewer of them than it may have, its
-// oldest queued ones. The names of the groups come from the same index by skipping from one to the next.
+// One walk over the heads of the queue per group: its active members first, then, when there are fewer of them than it may
+// have, its oldest heads. The names of the groups come from the same index by skipping from one to the next. Which
+// deployments are busy is read once: active executions are few.
 const (
-	waitingGroups = "WITH RECURSIVE g (id) AS (SELECT min(execution_group) FROM executions WHERE status = 'queued' " +
+	activeExecutions = "executions a INDEXED BY executions_active WHERE a.status IN ('pending', 'started', 'cancelling', " +
+		"'force_cancelling', 'kill_cancelling')"
+	waitingGroups = "WITH RECURSIVE g (id) AS (SELECT min(execution_group) FROM executions WHERE queue_head = 1 " +
 		"AND execution_group > '' UNION ALL SELECT (SELECT min(e.execution_group) FROM executions e WHERE " +
-		"e.status = 'queued' AND e.execution_group > g.id) FROM g WHERE g.id IS NOT NULL) " +
+		"e.queue_head = 1 AND e.execution_group > g.id) FROM g WHERE g.id IS NOT NULL) " +
 		"SELECT g.id FROM g JOIN execution_groups x ON x.id = g.id WHERE x.concurrency > (SELECT count(*) FROM executions a " +
 		"WHERE a.execution_group = g.id AND a.execution_group <> '' AND a.status IN ('pending', 'started', 'cancelling', " +
 		"'force_cancelling', 'kill_cancelling'))"
-	queuedExecutions = "SELECT " + executionColumns + " FROM executions t WHERE t.status = 'queued' " +
-		"AND t.execution_group = ? ORDER BY t.created_at, t.seq LIMIT ?"
+	queuedExecutions = "SELECT " + executionColumns + " FROM executions t INDEXED BY executions_heads WHERE t.queue_head = 1 " +
+		"AND t.execution_group = ? AND (t.deployment IS NULL OR t.workflow = '" + model.WorkflowCreateEnvironment + "' " +
+		"OR (t.deployment, t.tenant) NOT IN (SELECT a.deployment, a.tenant FROM " + activeExecutions + " AND a.deployment IS NOT NULL)) " +
+		"ORDER BY t.created_at, t.seq LIMIT ?"
 )
 
 func (r *reader) QueuedExecutions(limit int) ([]*model.Execution, error) {

@@ -141,20 +141,24 @@ func TestPlansOfFixedStatements(t *testing.T) {
 	withReader(t, nil, func(r *reader) {
 		for query, index := range map[string]string{
 			claimable:        "executions_active",
-			queuedExecutions: "executions_waiting",
+			queuedExecutions: "executions_heads",
 			groupStates:      "executions_group",
 			dueSchedules:     "schedules_due",
 			renewLeases:      "executions_lease",
 			graphTasks:       "tasks_graph",
-			"SELECT " + instanceColumns + " FROM instances t" + ofDeployment:                       "instances_deployment",
-			"SELECT " + nodeColumns + " FROM nodes t" + ofDeployment:                               "nodes_deployment",
-			"SELECT 1 FROM executions t WHERE t.token_hash = ? AND t.token_hash <> ''":             "executions_token",
-			"SELECT " + deploymentColumns + " FROM deployments t" + visibleIn:                      "autoindex_deployments",
-			"SELECT t.id FROM tokens t WHERE t.user_folded = ? ORDER BY t.created_at, t.seq":       "tokens_user",
-			"DELETE FROM events WHERE deployment = (SELECT seq FROM deployments WHERE id = ?)":     "events_deployment",
-			"DELETE FROM instances WHERE deployment = 'd' AND node = 'n' AND tenant = 't'":         "instances_node",
-			"SELECT seq FROM executions WHERE deployment = 'd' AND tenant = 't'":                   "executions_deployment",
-			"SELECT t.id FROM deployments t WHERE (+t.tenant = 'a') AND t.blueprint = 'b' LIMIT 1": "deployments_blueprint",
+			"SELECT " + instanceColumns + " FROM instances t" + ofDeployment:                   "instances_deployment",
+			"SELECT " + nodeColumns + " FROM nodes t" + ofDeployment:                           "nodes_deployment",
+			"SELECT 1 FROM executions t WHERE t.token_hash = ? AND t.token_hash <> ''":         "executions_token",
+			"SELECT " + deploymentColumns + " FROM deployments t" + visibleIn:                  "autoindex_deployments",
+			"SELECT t.id FROM tokens t WHERE t.user_folded = ? ORDER BY t.created_at, t.seq":   "tokens_user",
+			"DELETE FROM events WHERE deployment = (SELECT seq FROM deployments WHERE id = ?)": "events_deployment_time",
+			"DELETE FROM events WHERE execution = ?":                                           "events_execution_time",
+			"SELECT seq FROM executions WHERE status = 'queued' AND deployment = ? AND tenant = ? AND execution_group = ? " +
+				"ORDER BY created_at, seq LIMIT 1": "executions_queued",
+			"SELECT min(execution_group) FROM executions WHERE queue_head = 1 AND execution_group > ''": "executions_heads",
+			"DELETE FROM instances WHERE deployment = 'd' AND node = 'n' AND tenant = 't'":              "instances_node",
+			"SELECT seq FROM executions WHERE deployment = 'd' AND tenant = 't'":                        "executions_deployment",
+			"SELECT t.id FROM deployments t WHERE (+t.tenant = 'a') AND t.blueprint = 'b' LIMIT 1":      "deployments_blueprint",
 		} {
 			steps := explain(t, r, query, make([]any, strings.Count(query, "?"))...)
 			checkPlan(t, query, steps, noWalk, strings.Contains(query, visibleIn))

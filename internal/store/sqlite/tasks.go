@@ -55,11 +55,11 @@ func scanTask(r *row) *model.Task {
 	return t
 }
 
-const graphColumns = "SELECT t.id, e.id, t.name, t.created_at FROM graphs t CROSS JOIN executions e ON e.seq = t.execution"
+const graphColumns = "SELECT t.id, e.id, t.name, t.created_at, t.incomplete FROM graphs t CROSS JOIN executions e ON e.seq = t.execution"
 
 func scanGraph(r *row) *model.Graph {
 	return &model.Graph{ID: model.GraphID(r.text()), Execution: model.ExecutionID(r.text()), Name: r.text(),
-		CreatedAt: r.instant()}
+		CreatedAt: r.instant(), IsIncomplete: r.flag()}
 }
 
 func (r *reader) Graph(id model.GraphID) (*model.Graph, error) {
@@ -92,8 +92,8 @@ func (t *tx) InsertGraph(g *model.Graph) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.c.exec(t.ctx, "INSERT INTO graphs (id, execution, name, created_at) VALUES (?, ?, ?, ?)", string(g.ID),
-		execution, g.Name, micros(g.CreatedAt))
+	_, err = t.c.exec(t.ctx, "INSERT INTO graphs (id, execution, name, created_at, incomplete) VALUES (?, ?, ?, ?, ?)", string(g.ID),
+		execution, g.Name, micros(g.CreatedAt), flag(g.IsIncomplete))
 	if unique, _ := constraint(err); unique {
 		return fault.New(fault.Conflict, "a tasks graph with the id `%s` exists already", g.ID)
 	}
@@ -101,6 +101,25 @@ func (t *tx) InsertGraph(g *model.Graph) error {
 		return fmt.Errorf("insert graph %s: %w", g.ID, err)
 	}
 	return nil
+}
+
+func (t *tx) CompleteGraph(id model.GraphID) error {
+	n, err := t.c.exec(t.ctx, "UPDATE graphs SET incomplete = 0 WHERE id = ?", string(id))
+	return mustChange(n, err, "TasksGraph", string(id))
+}
+
+const incompleteGraphs = "(SELECT seq FROM graphs WHERE execution = (SELECT seq FROM executions WHERE id = ?) AND incomplete = 1)"
+
+func (t *tx) DiscardTasks(e model.ExecutionID, limit int) (left bool, err error) {
+	n, err := t.c.exec(t.ctx, "DELETE FROM tasks WHERE seq IN (SELECT seq FROM tasks WHERE graph IN "+incompleteGraphs+" LIMIT ?)",
+		string(e), int64(limit))
+	if err == nil && n < limit {
+		_, err = t.c.exec(t.ctx, "DELETE FROM graphs WHERE seq IN "+incompleteGraphs, string(e))
+	}
+	if err != nil {
+		return false, fmt.Errorf("discard incomplete graphs of execution %s: %w", e, err)
+	}
+	return n == limit, nil
 }
 
 // seq returns the row number of the row with an id in a table whose ids are unique in the installation.

@@ -56,11 +56,56 @@ func testExecutions(t *testing.T, open Opener) {
 	queued := func(limit int) []string {
 		return ids(func(r store.Reader) ([]*model.Execution, error) { return r.QueuedExecutions(limit) })
 	}
-	equal(t, "queued", queued(10), []string{"early-queued", "late-queued"})
-	equal(t, "first queued", queued(1), []string{"early-queued"})
+	equal(t, "queued behind a busy deployment", len(queued(10)), 0)
+	testQueue(e, queued)
 	claimable := read(e, func(r store.Reader) ([]model.ExecutionID, error) { return r.Claimable(at(0), 7) })
 	equal(t, "claimable, oldest first", claimable, []model.ExecutionID{"early-pending", "early-started",
 		"early-cancelling", "early-force_cancelling", "early-kill_cancelling", "late-pending", "late-started"})
+}
+
+// testQueue moves the heads of the queue in all the ways there are; deployment d1 is busy.
+func testQueue(e *env, queued func(limit int) []string) {
+	d2, d3 := e.deployment(tenantA, "d2"), e.deployment(tenantA, "d3")
+	second := e.execution(d2, "d2-second", 52, model.ExecutionQueued)
+	e.execution(d3, "d3-first", 51, model.ExecutionQueued)
+	e.execution(d2, "d2-third", 53, model.ExecutionQueued)
+	equal(e.t, "the oldest of each deployment", queued(10), []string{"d3-first", "d2-second"})
+	first := e.execution(d2, "d2-first", 50, model.ExecutionQueued)
+	equal(e.t, "one that came late and is older", queued(10), []string{"d2-first", "d3-first"})
+	equal(e.t, "the first", queued(1), []string{"d2-first"})
+	maker := e.execution(d3, "d3-maker", 40, model.ExecutionQueued)
+	change := func(x *model.Execution, status model.ExecutionStatus) {
+		x.Status = status
+		e.must(func(tx store.Tx) error { return tx.UpdateExecution(x) })
+	}
+	change(first, model.ExecutionStarted)
+	equal(e.t, "the first has begun", queued(10), []string{"d3-maker"})
+	change(first, model.ExecutionTerminated)
+	equal(e.t, "the first has ended", queued(10), []string{"d3-maker", "d2-second"})
+	busy := e.execution(d3, "d3-busy", 60, model.ExecutionStarted)
+	equal(e.t, "the other deployment is busy", queued(10), []string{"d2-second"})
+	maker.Workflow = model.WorkflowCreateEnvironment
+	change(maker, model.ExecutionQueued)
+	equal(e.t, "what makes an environment waits for nobody", queued(10), []string{"d3-maker", "d2-second"})
+	change(maker, model.ExecutionCancelled)
+	change(busy, model.ExecutionTerminated)
+	equal(e.t, "the maker was cancelled", queued(10), []string{"d3-first", "d2-second"})
+	second.CreatedAt = at(54)
+	change(second, model.ExecutionQueued)
+	equal(e.t, "the first of a deployment became younger", queued(10), []string{"d3-first", "d2-third"})
+	e.must(func(tx store.Tx) error { return tx.DeleteExecution("d2-third") })
+	equal(e.t, "the first of a deployment was deleted", queued(10), []string{"d3-first", "d2-second"})
+	change(first, model.ExecutionQueued)
+	equal(e.t, "one goes back into the queue", queued(10), []string{"d2-first", "d3-first"})
+	e.must(func(tx store.Tx) error { return tx.DeleteDeployment(tenantA, d2.ID) })
+	for i, id := range []string{"alone-2", "alone-1"} {
+		x := &model.Execution{Resource: resource(tenantA, 46-i), ID: model.ExecutionID(id), Workflow: "update_plugin", Status: model.ExecutionQueued}
+		e.must(func(tx store.Tx) error { return tx.InsertExecution(x) })
+	}
+	equal(e.t, "those without a deployment", queued(10), []string{"alone-1", "alone-2", "d3-first"})
+	e.must(func(tx store.Tx) error { return tx.DeleteExecution("alone-1") })
+	e.must(func(tx store.Tx) error { return tx.DeleteExecution("alone-2") })
+	e.must(func(tx store.Tx) error { return tx.DeleteDeployment(tenantA, d3.ID) })
 }
 
 func testLeases(t *testing.T, open Opener) {
@@ -173,6 +218,39 @@ func task(id string, g *model.Graph, state model.TaskState) *model.Task {
 			Operation: &model.OperationCall{Name: "create", Instance: "vm_1", Kwargs: model.Document{}}}}
 }
 
+// testIncomplete stores graphs in slices, completes one and discards the other; what is complete is not touched.
+func testIncomplete(e *env) {
+	e.execution(&model.Deployment{Resource: resource(tenantA, 0), ID: "d1"}, "slices", 0, model.ExecutionStarted)
+	whole := &model.Graph{ID: "whole", Execution: "slices", CreatedAt: at(0), IsIncomplete: true}
+	part := &model.Graph{ID: "part", Execution: "slices", CreatedAt: at(1), IsIncomplete: true}
+	e.must(func(tx store.Tx) error {
+		return errors.Join(tx.InsertGraph(whole), tx.InsertTasks([]*model.Task{task("w1", whole, model.TaskPending)}))
+	})
+	e.must(func(tx store.Tx) error { return tx.CompleteGraph("whole") })
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.CompleteGraph("nope") })
+	e.must(func(tx store.Tx) error {
+		return errors.Join(tx.InsertGraph(part), tx.InsertTasks([]*model.Task{task("p1", part, model.TaskPending),
+			task("p2", part, model.TaskPending), task("p3", part, model.TaskPending)}))
+	})
+	whole.IsIncomplete = false
+	graphs := func() []*model.Graph {
+		return read(e, func(r store.Reader) ([]*model.Graph, error) { return r.Graphs("slices") })
+	}
+	equal(e.t, "a complete graph and a part of one", graphs(), []*model.Graph{whole, part})
+	var lefts []bool
+	for range 3 {
+		e.must(func(tx store.Tx) error {
+			left, err := tx.DiscardTasks("slices", 2)
+			lefts = append(lefts, left)
+			return err
+		})
+	}
+	equal(e.t, "left after each slice", lefts, []bool{true, false, false})
+	equal(e.t, "what is complete stays", graphs(), []*model.Graph{whole})
+	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("p1"); return err })
+	equal(e.t, "its task too", len(read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("whole") })), 1)
+}
+
 func testTasks(t *testing.T, open Opener) {
 	e := newEnv(t, open)
 	d := e.deployment(tenantA, "d1")
@@ -185,6 +263,8 @@ func testTasks(t *testing.T, open Opener) {
 	equal(t, "graph", read(e, func(r store.Reader) (*model.Graph, error) { return r.Graph("g1") }), g)
 	graphs := read(e, func(r store.Reader) ([]*model.Graph, error) { return r.Graphs("x1") })
 	equal(t, "graphs", graphs, []*model.Graph{g, other})
+
+	testIncomplete(e)
 
 	a, b := task("z", g, model.TaskPending), task("a", g, model.TaskSent)
 	bare := &model.Task{ID: "bare", Graph: "g2", Execution: "x1", Type: model.TaskNop, State: model.TaskPending}

@@ -91,7 +91,11 @@ func testExecutionGroups(t *testing.T, open Opener) {
 	equal(t, "group", read(e, get), g)
 	e.fails(fault.Conflict, func(tx store.Tx) error { return tx.InsertExecutionGroup(g) })
 	add := func(id string, group model.ExecutionGroupID, seconds int, status model.ExecutionStatus) {
-		x := execution(d.Resource, id, d.ID)
+		of := d
+		if id != "m1" {
+			of = e.deployment(tenantA, "of-"+id)
+		}
+		x := execution(d.Resource, id, of.ID)
 		x.CreatedAt, x.Group, x.Status = at(seconds), group, status
 		e.must(func(tx store.Tx) error { return tx.InsertExecution(x) })
 	}

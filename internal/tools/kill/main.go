@@ -1,5 +1,5 @@
 // Command kill shows with real processes that nothing stays stuck and nothing final happens twice: it lets a manager
-// install, scale, update and uninstall a blueprint of 30 nodes, over and over, and meanwhile ends the manager or an
+// install, scale, heal, update and uninstall a blueprint of 30 nodes, over and over, and meanwhile ends the manager or an
 // operation's process with SIGKILL at moments that a seed chooses.
 //
 //	go run ./internal/tools/kill --kills 200 [--seed S] [--bin bin/reify]

@@ -125,6 +125,14 @@ func (t *trial) cycle(ctx context.Context, d model.DeploymentID) error {
 	}{
 		{"install", start("install", nil), nodes},
 		{"scale", start("scale", model.Document{"scalable_entity_name": "last", "delta": 2}), nodes + 2},
+		{"heal", func() (model.ExecutionID, error) {
+			id, err := t.instance(ctx, d, model.NodeID(fmt.Sprintf("n%02d", t.rng.IntN(nodes-1))))
+			if err != nil {
+				return "", err
+			}
+			// An operation that is killed is to be repeated, not to be passed over.
+			return start("heal", model.Document{"node_instance_id": id, "force_reinstall": true, "ignore_failure": false})()
+		}, nodes + 2},
 		{"update", func() (model.ExecutionID, error) {
 			u, err := t.m.client.UpdateDeployment(ctx, d, client.UpdateParams{Blueprint: "two"})
 			return u.Execution, err
@@ -145,6 +153,20 @@ func (t *trial) cycle(ctx context.Context, d model.DeploymentID) error {
 		fmt.Fprintf(t.out, "%s of %s ended well after %d kills\n", w.name, d, t.managers+t.operations)
 	}
 	return nil
+}
+
+// instance returns the id of the only instance of a node.
+func (t *trial) instance(ctx context.Context, d model.DeploymentID, node model.NodeID) (model.InstanceID, error) {
+	p, err := t.m.client.ListNodeInstances(ctx, client.InstanceQuery{Deployment: d, ListOptions: client.ListOptions{AllResults: true}})
+	if err != nil {
+		return "", err
+	}
+	for _, i := range p.Items {
+		if i.Node == node {
+			return i.ID, nil
+		}
+	}
+	return "", fmt.Errorf("node %s of %s has no instance", node, d)
 }
 
 // torment kills something now and then until the execution has ended.
