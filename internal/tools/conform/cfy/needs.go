@@ -232,7 +232,12 @@ func (w *world) prepare(ctx context.Context, q *request) (after func() error, er
 	case q.Method == http.MethodPost && q.Path == "/api/v3.1/executions/exec1":
 		return func() error { return w.end(ctx, w.alias["exec1"]) }, err
 	case q.Method == http.MethodDelete && q.Path == "/api/v3.1/executions":
-		return func() error { return w.sharedExecution(ctx) }, err
+		return func() (err error) {
+			if err = w.sharedExecution(ctx); err == nil {
+				w.ids["eg1"], err = w.executionGroup(ctx)
+			}
+			return err
+		}, err
 	case strings.HasPrefix(q.Path, "/api/v3.1/maintenance/"):
 		return func() error {
 			_, err := w.call(ctx, http.MethodPost, "/maintenance/deactivate", nil)
