@@ -184,7 +184,7 @@ func (a *API) catalogRoutes() []route {
 		{method: "GET", path: "/summary/nodes", handler: a.insight.Summarized(service.Nodes, "nodes", blankNode)},
 		{method: "GET", path: "/summary/node_instances", handler: a.insight.Summarized(service.NodeInstances, "node_instances", blankInstance)},
 		{method: "GET", path: "/summary/executions", handler: a.insight.Summarized(service.Executions, "executions",
-			executionRecord(&model.Execution{}, ""))},
+			executionRecord(&model.Execution{}, ""), "execution_group_id")},
 	}
 }
 

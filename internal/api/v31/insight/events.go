@@ -152,7 +152,11 @@ func (a *API) AddEvents(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
-	n.Execution = model.ExecutionID(execution)
+	group, err := body.Text("execution_group_id")
+	if err != nil {
+		return err
+	}
+	n.Execution, n.Group = model.ExecutionID(execution), model.ExecutionGroupID(group)
 	if n.ManagerName, err = body.Text("manager_name"); err != nil {
 		return err
 	}

@@ -11,10 +11,11 @@ import (
 	"github.com/reifyhq/reify/internal/service"
 )
 
-// Summarized makes the handler of a summary route; item is the key of the counts.
-func (a *API) Summarized(kind service.Kind, item string, blank api.Record) api.Handler {
+// Summarized makes the handler of a summary route; item is the key of the counts. Filters are fields that may be asked for
+// although they are not in the record.
+func (a *API) Summarized(kind service.Kind, item string, blank api.Record, filters ...string) api.Handler {
 	return func(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-		l, err := api.ParseList(r, api.ListSpec{Blank: blank})
+		l, err := api.ParseList(r, api.ListSpec{Blank: blank, Filters: filters})
 		if err != nil {
 			return err
 		}

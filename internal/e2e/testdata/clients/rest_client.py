@@ -23,21 +23,9 @@ from cloudify_rest_client.exceptions import CloudifyClientError
 
 # Parts whose resource the manager does not have yet. Take them off when they work.
 NOT_YET = {
-    "agents",
-    "auditlog",
-    "deployment_groups",
     "deployment_workdir",
-    "execution_groups",
-    "execution_schedules",
-    "inter_deployment_dependencies",
     "log_bundles",
-    "maintenance_mode",
-    "plugins",
-    "plugins_update",
-    "secrets_providers",
-    "secrets_share",
     "snapshots",
-    "writing_graphs",
 }
 
 PARTS = {}
@@ -720,6 +708,15 @@ def execution_groups(w):
     w.wait(e.get(started.id).execution_ids[0], "terminated")
     equal(e.set_concurrency(started.id, 3).concurrency, 3)
     assert started.id in ids(e.list())
+    counted = w.client.summary.executions.get("status", execution_group_id=started.id)
+    equal([dict(x) for x in counted], [{"status": "terminated", "executions": 1}])
+    of_group = {"event_type": "workflow_started", "message": {"text": "of the group"}, "context": {}}
+    w.client.events.create(events=[of_group], execution_group_id=started.id)
+    found = w.client.events.list(execution_group_id=started.id)
+    equal({(x["execution_group_id"], x["execution_id"]) for x in found}, {(started.id, None)})
+    equal([x["message"] for x in found if "changed state" not in x["message"]], ["of the group"])
+    both = {"events": [of_group], "execution_id": e.get(started.id).execution_ids[0], "execution_group_id": started.id}
+    refused("conflict_error", 409, w.client.events.create, **both)
 
 
 @part
@@ -789,8 +786,10 @@ def plugins(w):
 
 @part
 def plugins_update(w):
-    w.client.plugins_update.list()
-    w.client.plugins_update.update_plugins(w.blueprint())
+    u, blueprint = w.client.plugins_update, w.blueprint()
+    started = u.update_plugins(blueprint)
+    equal(u.get(started.id).blueprint_id, blueprint)
+    assert started.id in ids(u.list())
 
 
 @part

@@ -118,6 +118,10 @@ func Replay(ctx context.Context, o Options, out io.Writer) (r Result, err error)
 		url = m.URL
 	}
 	w := newWorld(url)
+	if w.outside, err = newOutside(ctx, w.plugin); err != nil {
+		return r, fmt.Errorf("make what the manager asks beyond itself: %w", err)
+	}
+	defer func() { err = errors.Join(err, w.outside.close()) }()
 	if err := w.base(ctx); err != nil {
 		return r, fmt.Errorf("make the world that the recording assumes: %w", err)
 	}

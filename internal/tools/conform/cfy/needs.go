@@ -49,12 +49,8 @@ func unused(recorded ...string) step {
 func fresh(recorded string, make func(*world, context.Context) (string, error)) step {
 	return func(ctx context.Context, w *world, _ *request) error {
 		id, err := make(w, ctx)
-		// What the manager cannot make yet keeps its recorded id, so that the request fails by itself.
-		if err == nil || w.ids[recorded] != "" {
-			w.alias[recorded] = id
-			return err
-		}
-		return nil
+		w.alias[recorded] = id
+		return err
 	}
 }
 
@@ -136,7 +132,8 @@ var preparations = []preparation{
 	when("PATCH|DELETE", "secrets/k1.*", freshSecret),
 	when("POST", "secrets/share/import", unused("k1")),
 	when("PUT", "secrets-providers", provided),
-	when("PATCH|DELETE", "secrets-providers/prov1", fresh("prov1", (*world).provider)),
+	when("PATCH", "secrets-providers/prov1", all(fresh("prov1", (*world).provider), reachable)),
+	when("DELETE", "secrets-providers/prov1", fresh("prov1", (*world).provider)),
 
 	when("PUT", "blueprints/.*", unused("bp9")),
 	when("DELETE", "blueprints/.*", freshBlueprint),
@@ -148,13 +145,20 @@ var preparations = []preparation{
 	when("POST", "deployment-modifications/.*", freshModification),
 	when("DELETE", "events", freshDeployment),
 	when("PATCH", "node-instances/.*", freshInstance),
+	when("POST", "maintenance/deactivate", first("POST", "/maintenance/activate", nil)),
 	when("POST", "executions", startable),
 	when("POST", "executions/exec1", actedOn),
 	when("PUT", "filters/.*", unused("f1")),
 	when("PATCH|DELETE", "filters/.*", freshFilter),
 
 	when("DELETE", "deployment-groups/.*", freshGroupOfDeployments),
-	when("POST", "execution-groups", freshGroupOfDeployments),
+	when("POST", "execution-groups", fresh("grp1", func(w *world, ctx context.Context) (string, error) {
+		blueprint, err := w.upload(ctx, declaring)
+		if err != nil {
+			return "", err
+		}
+		return w.groupOf(ctx, blueprint)
+	})),
 	when("POST", "execution-groups/eg1", fresh("eg1", (*world).executionGroup)),
 	when("PUT", "execution-schedules/sch1", unused("sch1")),
 	when("DELETE", "execution-schedules/sch1", fresh("sch1", (*world).schedule)),
@@ -166,9 +170,17 @@ var preparations = []preparation{
 
 func provided(ctx context.Context, w *world, q *request) error {
 	if body, _ := q.Body.JSON.(object); body["test"] == true {
-		return nil
+		return reachable(ctx, w, q)
 	}
-	return unused("prov1")(ctx, w, q)
+	return all(unused("prov1"), reachable)(ctx, w, q)
+}
+
+// reachable puts the vault outside in the place of the recorded connection parameters, which lead nowhere.
+func reachable(_ context.Context, w *world, q *request) error {
+	if body, _ := q.Body.JSON.(object); body["connection_parameters"] != nil {
+		body["connection_parameters"] = w.vault()
+	}
+	return nil
 }
 
 func freshFilter(ctx context.Context, w *world, q *request) (err error) {
@@ -180,7 +192,11 @@ func freshFilter(ctx context.Context, w *world, q *request) (err error) {
 // startable makes a deployment on which the recorded workflow may start: installed, unless it is to be installed.
 func startable(ctx context.Context, w *world, q *request) error {
 	body, _ := q.Body.JSON.(object)
-	id, err := w.deploy(ctx, plain)
+	text := plain
+	if workflow, _ := body["workflow_id"].(string); strings.HasSuffix(workflow, "_agents") {
+		text = hosted
+	}
+	id, err := w.deploy(ctx, text)
 	if err == nil && body["workflow_id"] != "install" {
 		_, err = w.execute(ctx, id, "install", "terminated")
 	}
@@ -216,7 +232,12 @@ func (w *world) prepare(ctx context.Context, q *request) (after func() error, er
 	case q.Method == http.MethodPost && q.Path == "/api/v3.1/executions/exec1":
 		return func() error { return w.end(ctx, w.alias["exec1"]) }, err
 	case q.Method == http.MethodDelete && q.Path == "/api/v3.1/executions":
-		return func() error { return w.sharedExecution(ctx) }, err
+		return func() (err error) {
+			if err = w.sharedExecution(ctx); err == nil {
+				w.ids["eg1"], err = w.executionGroup(ctx)
+			}
+			return err
+		}, err
 	case strings.HasPrefix(q.Path, "/api/v3.1/maintenance/"):
 		return func() error {
 			_, err := w.call(ctx, http.MethodPost, "/maintenance/deactivate", nil)

@@ -39,11 +39,7 @@ func (w *world) replay(ctx context.Context, c *command, q *request) (err error) 
 	if err != nil {
 		return err
 	}
-	want := q.Status
-	if isRefused(q) {
-		want = http.StatusNotFound
-	}
-	if a.status != want {
+	if want := wanted(c, q); a.status != want {
 		return fmt.Errorf("status %d, want %d: %s", a.status, want, excerpt(a.data))
 	}
 	if isRefused(q) {
@@ -154,8 +150,11 @@ func (w *world) payload(q *request) (io.Reader, string, error) {
 		return w.form(q)
 	case "raw stream":
 		data, err := hex.DecodeString(q.Body.Head)
-		if strings.HasSuffix(q.Path, "/plugins") {
+		switch {
+		case strings.HasSuffix(q.Path, "/plugins"):
 			data, err = w.plugin()
+		case strings.HasSuffix(q.Path, "/archive"):
+			data, err = archive(plain)
 		}
 		return io.MultiReader(bytes.NewReader(data)), "", err
 	}

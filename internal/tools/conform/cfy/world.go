@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,8 +19,10 @@ import (
 type world struct {
 	url    string
 	client *http.Client
-	// made counts what was made, so that names are not used twice.
-	made int
+	// outside is what the manager asks beyond itself.
+	outside *outside
+	// made counts what was made, so that names are not used twice; archives of plugins are made while requests are under way.
+	made atomic.Int64
 	// ids are the real ids of what all requests share, by recorded id; filters by their resource and recorded id.
 	ids map[string]string
 	// alias are the real ids of the request at hand, by recorded id.
@@ -40,6 +43,21 @@ node_templates:
 outputs: {o: {value: {get_input: a}}}
 capabilities: {c: {value: {get_input: a}}}
 labels: {env: {values: [prod]}}
+`
+	// hosted has a host whose agent nobody installs.
+	hosted = `tosca_definitions_version: cloudify_dsl_1_5
+imports: [cloudify/types/types.yaml]
+node_templates:
+  n1: {type: cloudify.nodes.Compute, properties: {ip: 127.0.0.1, agent_config: {install_method: none}}}
+`
+	// declaring has a workflow with the recorded parameter.
+	declaring = `tosca_definitions_version: cloudify_dsl_1_5
+plugins: {default_workflows: {executor: central_deployment_agent, install: false, package_name: default_workflows, package_version: '1'}}
+node_types: {plain: {}}
+node_templates:
+  n1: {type: plain}
+workflows:
+  install: {mapping: default_workflows.cloudify.plugins.workflows.install, parameters: {a: {default: x}}}
 `
 	slow   = "sleep 100"
 	broken = "exit 1"
@@ -81,8 +99,7 @@ func archive(text string) ([]byte, error) {
 
 // unused is a name that nothing has.
 func (w *world) unused(recorded string) string {
-	w.made++
-	return fmt.Sprintf("%s-%d", recorded, w.made)
+	return fmt.Sprintf("%s-%d", recorded, w.made.Add(1))
 }
 
 type object = map[string]any
@@ -245,11 +262,18 @@ func (w *world) base(ctx context.Context) (err error) {
 	keep("deployments/f1", func() (string, error) { return w.filter(ctx, "deployments") })
 	keep("m1", func() (string, error) { return w.first(ctx, "/managers", "hostname") })
 	keep("b1", func() (string, error) { return w.first(ctx, "/brokers", "name") })
-	if err != nil {
-		return err
-	}
-	w.optional(ctx)
-	return nil
+	keep("grp1", func() (string, error) { return w.deploymentGroup(ctx) })
+	w.ids["grp9"] = w.ids["grp1"]
+	keep("g2", func() (string, error) { return w.deploymentGroup(ctx) })
+	keep("env-grp", func() (string, error) { return w.deploymentGroup(ctx) })
+	keep("eg1", func() (string, error) { return w.executionGroup(ctx) })
+	keep("sch1", func() (string, error) { return w.schedule(ctx) })
+	keep("prov1", func() (string, error) { return w.provider(ctx) })
+	keep("pl1", func() (string, error) { return w.uploadPlugin(ctx) })
+	keep("pu1", func() (string, error) { return w.pluginsUpdate(ctx) })
+	keep("snap1", func() (string, error) { return w.snapshot(ctx) })
+	w.ids["http://repository.cloudifysource.org/cloudify/wagons/cloudify-plugins-bundle.tgz"] = w.outside.url + "/plugin.zip"
+	return err
 }
 
 // sharedExecution makes an execution that is over, and finds its task graph and one of its operations.
@@ -266,25 +290,6 @@ func (w *world) sharedExecution(ctx context.Context) error {
 	}
 	w.ids["op1"], err = w.first(ctx, "/operations?execution_id="+w.ids["exec1"], "id")
 	return err
-}
-
-// optional makes what the manager may not have yet. Without it the requests go out with the recorded ids and fail.
-func (w *world) optional(ctx context.Context) {
-	for _, o := range []struct {
-		recorded string
-		make     func(context.Context) (string, error)
-	}{
-		{"grp1", w.deploymentGroup}, {"g2", w.deploymentGroup}, {"env-grp", w.deploymentGroup}, {"eg1", w.executionGroup},
-		{"sch1", w.schedule}, {"prov1", w.provider}, {"pl1", w.uploadPlugin}, {"snap1", w.snapshot},
-	} {
-		if id, err := o.make(ctx); err == nil {
-			w.ids[o.recorded] = id
-		}
-	}
-	w.ids["grp9"] = w.ids["grp1"]
-	if w.ids["grp9"] == "" {
-		delete(w.ids, "grp9")
-	}
 }
 
 func (w *world) create(ctx context.Context, method, path, name string, body object) (string, error) {
@@ -341,21 +346,35 @@ func (w *world) update(ctx context.Context) (string, error) {
 }
 
 func (w *world) deploymentGroup(ctx context.Context) (string, error) {
-	deployment, err := w.deployOf(ctx, w.ids["bp1"])
+	return w.groupOf(ctx, w.ids["bp1"])
+}
+
+// groupOf makes a group with one deployment of a blueprint.
+func (w *world) groupOf(ctx context.Context, blueprint string) (string, error) {
+	deployment, err := w.deployOf(ctx, blueprint)
 	if err != nil {
 		return "", err
 	}
-	return w.create(ctx, http.MethodPut, "/deployment-groups/{}", w.unused("grp1"), object{"blueprint_id": w.ids["bp1"],
+	return w.create(ctx, http.MethodPut, "/deployment-groups/{}", w.unused("grp1"), object{"blueprint_id": blueprint,
 		"deployment_ids": []string{deployment}, "labels": []any{object{"env": "prod"}}, "description": "recorded"})
 }
 
+// executionGroup makes one whose executions are over.
 func (w *world) executionGroup(ctx context.Context) (string, error) {
 	group, err := w.deploymentGroup(ctx)
 	if err != nil {
 		return "", err
 	}
 	x, err := w.must(ctx, http.MethodPost, "/execution-groups", object{"deployment_group_id": group, "workflow_id": "install"})
-	return fmt.Sprint(x["id"]), err
+	if err != nil {
+		return "", err
+	}
+	id := fmt.Sprint(x["id"])
+	execution, err := w.first(ctx, "/executions?_group_id="+id, "id")
+	if err != nil {
+		return "", err
+	}
+	return id, w.await(ctx, execution, "terminated")
 }
 
 func (w *world) schedule(ctx context.Context) (string, error) {
@@ -366,16 +385,30 @@ func (w *world) schedule(ctx context.Context) (string, error) {
 func (w *world) provider(ctx context.Context) (string, error) {
 	name := w.unused("prov1")
 	return w.create(ctx, http.MethodPut, "/secrets-providers", name, object{"name": name, "type": "vault",
-		"connection_parameters": object{"url": "http://127.0.0.1:1", "token": "t", "path": "p"}})
+		"connection_parameters": w.vault()})
 }
 
-func (w *world) snapshot(ctx context.Context) (string, error) {
-	name := w.unused("snap1")
-	x, err := w.must(ctx, http.MethodPut, "/snapshots/"+name, object{})
+// vault are the connection parameters of the vault outside.
+func (w *world) vault() object { return object{"url": w.outside.url, "token": "t", "path": "p"} }
+
+func (w *world) pluginsUpdate(ctx context.Context) (string, error) {
+	blueprint, err := w.upload(ctx, plain)
 	if err != nil {
 		return "", err
 	}
-	return name, w.await(ctx, fmt.Sprint(x["id"]), "terminated")
+	u, err := w.must(ctx, http.MethodPost, "/plugins-updates/"+blueprint+"/update/initiate", object{})
+	return fmt.Sprint(u["id"]), err
+}
+
+// snapshot uploads an archive that is never restored.
+func (w *world) snapshot(ctx context.Context) (string, error) {
+	name := w.unused("snap1")
+	data, err := archive(plain)
+	if err != nil {
+		return "", err
+	}
+	_, err = w.post(ctx, http.MethodPut, "/snapshots/"+name+"/archive", data)
+	return name, err
 }
 
 // plugin is an archive as cfy sends it: a wagon beside its YAML file. Each has a name of its own.
@@ -417,19 +450,25 @@ func (w *world) uploadPlugin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/api/v3.1/plugins?visibility=tenant", bytes.NewReader(data))
+	p, err := w.post(ctx, http.MethodPost, "/plugins?visibility=tenant", data)
+	return fmt.Sprint(p["id"]), err
+}
+
+// post sends an archive that has to be accepted; it returns the object in the answer.
+func (w *world) post(ctx context.Context, method, path string, archive []byte) (object, error) {
+	req, err := http.NewRequestWithContext(ctx, method, w.url+"/api/v3.1"+path, bytes.NewReader(archive))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", "application/octet-stream")
 	req.Header.Set("Tenant", "default_tenant")
 	a, err := w.do(req)
+	if err == nil && a.status != http.StatusCreated {
+		err = fmt.Errorf("%s %s: status %d: %s", method, path, a.status, excerpt(a.data))
+	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	p, _ := a.body.(object)
-	if a.status != http.StatusCreated {
-		return "", fmt.Errorf("upload a plugin: status %d: %s", a.status, excerpt(a.data))
-	}
-	return fmt.Sprint(p["id"]), nil
+	o, _ := a.body.(object)
+	return o, nil
 }
