@@ -6,6 +6,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -18,7 +19,6 @@ import (
 	"strings"
 
 	"github.com/reifyhq/reify/internal/fault"
-	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/upkeep"
 )
@@ -182,15 +182,22 @@ func (d Door) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 
 // WriteJSON answers with a JSON body.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
-	data, err := model.EncodeJSON(v)
-	if err != nil {
-		status, data = http.StatusInternalServerError, []byte(`{"message":"the answer cannot be written as JSON","error_code":"internal_server_error","server_traceback":null}`)
+	var buf bytes.Buffer
+	buf.Grow(answerBytes)
+	if err := encode(&buf, v); err != nil {
+		buf.Reset()
+		status = http.StatusInternalServerError
+		buf.WriteString(`{"message":"the answer cannot be written as JSON","error_code":"internal_server_error","server_traceback":null}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// The only failure left is a client that has gone, which nobody can be told about.
-	_, _ = w.Write(append(data, '\n'))
+	buf.WriteByte('\n')
+	_, _ = w.Write(buf.Bytes())
 }
+
+// answerBytes is how much room an answer gets to begin with: that of a short list.
+const answerBytes = 4 << 10
 
 // maxBody bounds a JSON body in bytes.
 const maxBody = 16 << 20

@@ -22,22 +22,8 @@ type Record []Field
 // MarshalJSON writes the fields in order.
 func (r Record) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
-	buf.WriteByte('{')
-	for i, f := range r {
-		if i > 0 {
-			buf.WriteByte(',')
-		}
-		buf.WriteByte('"')
-		buf.WriteString(f.Name)
-		buf.WriteString(`":`)
-		data, err := model.EncodeJSON(f.Value)
-		if err != nil {
-			return nil, err
-		}
-		buf.Write(data)
-	}
-	buf.WriteByte('}')
-	return buf.Bytes(), nil
+	err := encodeRecord(&buf, r)
+	return buf.Bytes(), err
 }
 
 // Pick returns the fields with the names, in the record's order; nil names mean all.

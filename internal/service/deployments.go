@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -253,45 +254,87 @@ func (s *Service) Deployment(ctx context.Context, a *Actor, id model.DeploymentI
 }
 
 func viewDeployment(tx store.Reader, d *model.Deployment) (*DeploymentView, error) {
-	v := &DeploymentView{Deployment: d, NodeTypes: map[string]bool{}}
-	if d.LatestExecution != "" {
+	views, err := viewDeployments(tx, []*model.Deployment{d}, DeploymentParts{})
+	if err != nil {
+		return nil, err
+	}
+	return views[0], nil
+}
+
+// DeploymentParts says which parts of other entities the views of deployments go without; the zero value leaves out none.
+type DeploymentParts struct {
+	// NoLatest leaves out the latest execution, NoInstances the counts of instances, NoGroups the groups and NoTypes the types
+	// of nodes.
+	NoLatest, NoInstances, NoGroups, NoTypes bool
+}
+
+// viewDeployments reads what the views of deployments show of other entities: with one question for all deployments of a
+// tenant where there can be many answers.
+func viewDeployments(tx store.Reader, list []*model.Deployment, without DeploymentParts) ([]*DeploymentView, error) {
+	views := make([]*DeploymentView, len(list))
+	ofTenant := map[model.TenantName]map[model.DeploymentID]*DeploymentView{}
+	for n, d := range list {
+		v := &DeploymentView{Deployment: d, States: map[model.InstanceState]int{}, NodeTypes: map[string]bool{}}
+		views[n] = v
+		if ofTenant[d.Tenant] == nil {
+			ofTenant[d.Tenant] = map[model.DeploymentID]*DeploymentView{}
+		}
+		ofTenant[d.Tenant][d.ID] = v
+		if d.LatestExecution == "" || without.NoLatest {
+			continue
+		}
 		x, err := tx.Execution(d.LatestExecution)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
 		v.Latest = x
 	}
-	instances, err := tx.DeploymentInstances(d.Tenant, d.ID)
-	if err != nil {
-		return nil, err
-	}
-	v.States = map[model.InstanceState]int{}
-	for _, i := range instances {
-		v.States[i.State]++
-		if !i.StatusCheckOK() {
-			v.Unhealthy++
-		}
-		if i.HasDrift() {
-			v.Drifted++
+	for tenant, of := range ofTenant {
+		if err := completeViews(tx, tenant, of, without); err != nil {
+			return nil, err
 		}
 	}
-	if v.Groups, err = tx.GroupsOfDeployment(d.Tenant, d.ID); err != nil {
-		return nil, err
-	}
-	nodes, err := tx.DeploymentNodes(d.Tenant, d.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range nodes {
-		for _, t := range n.TypeHierarchy {
-			v.NodeTypes[t] = true
-		}
-	}
-	return v, nil
+	return views, nil
 }
 
-// Deployments lists deployments. With views the parts of other entities are read too.
-func (s *Service) Deployments(ctx context.Context, a *Actor, q store.Query, allTenants bool) (p store.Page[*DeploymentView], err error) {
+// completeViews adds to the views of a tenant's deployments what is asked for all of them at once.
+func completeViews(tx store.Reader, tenant model.TenantName, of map[model.DeploymentID]*DeploymentView, without DeploymentParts) error {
+	ids := slices.Sorted(maps.Keys(of))
+	if !without.NoInstances {
+		tallies, err := tx.InstanceTallies(tenant, ids)
+		if err != nil {
+			return err
+		}
+		for _, y := range tallies {
+			v := of[y.Deployment]
+			v.States[y.State] += y.Count
+			v.Unhealthy += y.Unhealthy
+			v.Drifted += y.Drifted
+		}
+	}
+	if !without.NoGroups {
+		groups, err := tx.GroupsOfDeployments(tenant, ids)
+		if err != nil {
+			return err
+		}
+		for id, list := range groups {
+			of[id].Groups = list
+		}
+	}
+	if without.NoTypes {
+		return nil
+	}
+	types, err := tx.NodeTypes(tenant, ids)
+	for id, list := range types {
+		for _, t := range list {
+			of[id].NodeTypes[t] = true
+		}
+	}
+	return err
+}
+
+// Deployments lists deployments, with the parts of other entities that are not left out.
+func (s *Service) Deployments(ctx context.Context, a *Actor, q store.Query, allTenants bool, without DeploymentParts) (p store.Page[*DeploymentView], err error) {
 	if err := a.RequireTenant("deployment_list"); err != nil {
 		return p, err
 	}
@@ -301,15 +344,9 @@ func (s *Service) Deployments(ctx context.Context, a *Actor, q store.Query, allT
 		if err != nil {
 			return err
 		}
-		p = store.Page[*DeploymentView]{Total: found.Total}
-		for _, d := range found.Items {
-			v, err := viewDeployment(tx, d)
-			if err != nil {
-				return err
-			}
-			p.Items = append(p.Items, v)
-		}
-		return nil
+		p.Total = found.Total
+		p.Items, err = viewDeployments(tx, found.Items, without)
+		return err
 	})
 	return p, err
 }

@@ -30,59 +30,63 @@ func (s *Service) Nodes(ctx context.Context, a *Actor, q store.Query, allTenants
 			return err
 		}
 		p = store.Page[*NodeView]{Total: found.Total}
-		cache := map[model.DeploymentID]*deploymentCounts{}
+		counts := map[owner]*deploymentCounts{}
+		ids := map[model.TenantName][]model.DeploymentID{}
 		for _, n := range found.Items {
-			c, ok := cache[n.Deployment]
-			if !ok {
-				if c, err = countInstances(tx, n.Tenant, n.Deployment); err != nil {
-					return err
-				}
-				cache[n.Deployment] = c
+			o := owner{n.Tenant, n.Deployment}
+			if counts[o] == nil {
+				counts[o] = &deploymentCounts{nodes: map[model.NodeID]store.InstanceTally{}}
+				ids[n.Tenant] = append(ids[n.Tenant], n.Deployment)
 			}
-			v := &NodeView{Node: n, Blueprint: c.blueprint, DeploymentDisplay: c.display}
-			if counts := c.nodes[n.ID]; counts != nil {
-				v.Actual, v.Unhealthy, v.Drifted = counts.actual, counts.unhealthy, counts.drifted
+		}
+		for tenant, list := range ids {
+			if err := countInstances(tx, tenant, list, counts); err != nil {
+				return err
 			}
-			p.Items = append(p.Items, v)
+		}
+		for _, n := range found.Items {
+			c := counts[owner{n.Tenant, n.Deployment}]
+			y := c.nodes[n.ID]
+			p.Items = append(p.Items, &NodeView{Node: n, Blueprint: c.blueprint, DeploymentDisplay: c.display,
+				Actual: y.Count, Unhealthy: y.Unhealthy, Drifted: y.Drifted})
 		}
 		return nil
 	})
 	return p, err
 }
 
-type instanceCounts struct{ actual, unhealthy, drifted int }
+// owner is the deployment of a node.
+type owner struct {
+	tenant     model.TenantName
+	deployment model.DeploymentID
+}
 
 type deploymentCounts struct {
 	blueprint model.BlueprintID
 	display   string
-	nodes     map[model.NodeID]*instanceCounts
+	nodes     map[model.NodeID]store.InstanceTally
 }
 
-func countInstances(tx store.Reader, t model.TenantName, id model.DeploymentID) (*deploymentCounts, error) {
-	d, err := tx.Deployment(t, id)
-	if err != nil {
-		return nil, err
-	}
-	instances, err := tx.DeploymentInstances(t, id)
-	if err != nil {
-		return nil, err
-	}
-	c := &deploymentCounts{blueprint: d.Blueprint, display: d.DisplayName, nodes: map[model.NodeID]*instanceCounts{}}
-	for _, i := range instances {
-		n := c.nodes[i.Node]
-		if n == nil {
-			n = &instanceCounts{}
-			c.nodes[i.Node] = n
+// countInstances completes the counts of a tenant's deployments.
+func countInstances(tx store.Reader, t model.TenantName, ids []model.DeploymentID, counts map[owner]*deploymentCounts) error {
+	for _, id := range ids {
+		d, err := tx.Deployment(t, id)
+		if err != nil {
+			return err
 		}
-		n.actual++
-		if !i.StatusCheckOK() {
-			n.unhealthy++
-		}
-		if i.HasDrift() {
-			n.drifted++
-		}
+		c := counts[owner{t, id}]
+		c.blueprint, c.display = d.Blueprint, d.DisplayName
 	}
-	return c, nil
+	tallies, err := tx.InstanceTallies(t, ids)
+	for _, y := range tallies {
+		nodes := counts[owner{t, y.Deployment}].nodes
+		sum := nodes[y.Node]
+		sum.Count += y.Count
+		sum.Unhealthy += y.Unhealthy
+		sum.Drifted += y.Drifted
+		nodes[y.Node] = sum
+	}
+	return err
 }
 
 // Instances lists node instances.

@@ -13,8 +13,8 @@ type DeploymentGroupReader interface {
 	DeploymentGroups(q Query) (Page[*model.DeploymentGroup], error)
 	// GroupDeployments returns the members of a group, oldest first.
 	GroupDeployments(t model.TenantName, id model.DeploymentGroupID) ([]model.DeploymentID, error)
-	// GroupsOfDeployment returns the groups that a deployment is in, oldest first.
-	GroupsOfDeployment(t model.TenantName, d model.DeploymentID) ([]model.DeploymentGroupID, error)
+	// GroupsOfDeployments returns the groups that deployments of a tenant are in, oldest first; those in none are left out.
+	GroupsOfDeployments(t model.TenantName, ids []model.DeploymentID) (map[model.DeploymentID][]model.DeploymentGroupID, error)
 }
 
 // DeploymentGroupWriter writes groups of deployments.

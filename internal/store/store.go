@@ -134,6 +134,19 @@ type DeploymentReader interface {
 	DeploymentInstances(t model.TenantName, d model.DeploymentID) ([]*model.NodeInstance, error)
 	// InstanceStates counts the node instances of a deployment by state.
 	InstanceStates(t model.TenantName, d model.DeploymentID) (map[model.InstanceState]int, error)
+	// InstanceTallies counts the node instances of deployments, those of one node and state together.
+	InstanceTallies(t model.TenantName, ids []model.DeploymentID) ([]InstanceTally, error)
+	// NodeTypes returns the types in the hierarchies of the nodes of deployments, each once.
+	NodeTypes(t model.TenantName, ids []model.DeploymentID) (map[model.DeploymentID][]string, error)
+}
+
+// InstanceTally counts the node instances of one node in one state: all of them, those whose last status check was not
+// good, and those with drift.
+type InstanceTally struct {
+	Deployment                model.DeploymentID
+	Node                      model.NodeID
+	State                     model.InstanceState
+	Count, Unhealthy, Drifted int
 }
 
 // DeploymentWriter writes deployments, nodes and node instances.

@@ -215,7 +215,7 @@ const (
 )
 
 // newHouse makes a manager with a user for every role: sys_admin and default in no tenant, the others in home.
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	st, err := sqlite.Open(ctx, filepath.Join(dir, "reify.db"), sqlite.Options{})

@@ -2,6 +2,7 @@ package v31
 
 import (
 	"net/http"
+	"slices"
 	"sort"
 
 	"github.com/reifyhq/reify/internal/api"
@@ -109,7 +110,7 @@ func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *ser
 	if err := a.related(r, actor, &l.Query); err != nil {
 		return err
 	}
-	page, err := a.svc.Deployments(r.Context(), actor, l.Query, l.AllTenants)
+	page, err := a.svc.Deployments(r.Context(), actor, l.Query, l.AllTenants, partsLeftOut(l))
 	if err != nil {
 		return err
 	}
@@ -121,6 +122,18 @@ func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *ser
 		return err
 	}
 	return l.Write(w, items, page.Total)
+}
+
+// partsLeftOut says which parts of deployments no field that the list answers needs.
+func partsLeftOut(l *api.List) service.DeploymentParts {
+	needs := func(fields ...string) bool { return slices.ContainsFunc(fields, l.Wants) }
+	return service.DeploymentParts{
+		NoLatest: !needs("latest_execution", "latest_execution_finished_operations", "latest_execution_total_operations",
+			"latest_execution_workflow_id", "latest_execution_status"),
+		NoInstances: !needs("workflows", "drifted_instances", "unavailable_instances"),
+		NoGroups:    !needs("deployment_groups"),
+		NoTypes:     !needs("workflows"),
+	}
 }
 
 func (a *API) getDeployment(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {

@@ -15,7 +15,7 @@ func (a *API) listWorkflows(w http.ResponseWriter, r *http.Request, actor *servi
 	}
 	inGroup(r, &l.Query, "deployment_group_id")
 	l.Query.Limit, l.Query.Offset = -1, 0
-	page, err := a.svc.Deployments(r.Context(), actor, l.Query, l.AllTenants)
+	page, err := a.svc.Deployments(r.Context(), actor, l.Query, l.AllTenants, service.DeploymentParts{NoLatest: true, NoGroups: true})
 	if err != nil {
 		return err
 	}

@@ -75,19 +75,21 @@ func (r reader) GroupDeployments(t model.TenantName, id model.DeploymentGroupID)
 	return ids, nil
 }
 
-func (r reader) GroupsOfDeployment(t model.TenantName, d model.DeploymentID) ([]model.DeploymentGroupID, error) {
-	var found []row[model.DeploymentGroup]
-	for _, m := range r.s.members.where(func(m *member) bool { return m.Owner == t && m.Deployment == d }) {
-		if g, ok := r.s.deploymentGroups.get(key(m.v.Tenant, m.v.Group)); ok {
-			found = append(found, g)
+func (r reader) GroupsOfDeployments(t model.TenantName, ids []model.DeploymentID) (map[model.DeploymentID][]model.DeploymentGroupID, error) {
+	groups := map[model.DeploymentID][]model.DeploymentGroupID{}
+	for _, d := range ids {
+		var found []row[model.DeploymentGroup]
+		for _, m := range r.s.members.where(func(m *member) bool { return m.Owner == t && m.Deployment == d }) {
+			if g, ok := r.s.deploymentGroups.get(key(m.v.Tenant, m.v.Group)); ok {
+				found = append(found, g)
+			}
+		}
+		slices.SortFunc(found, func(a, b row[model.DeploymentGroup]) int { return int(a.seq - b.seq) })
+		for _, g := range found {
+			groups[d] = append(groups[d], g.v.ID)
 		}
 	}
-	slices.SortFunc(found, func(a, b row[model.DeploymentGroup]) int { return int(a.seq - b.seq) })
-	ids := []model.DeploymentGroupID{}
-	for _, g := range found {
-		ids = append(ids, g.v.ID)
-	}
-	return ids, nil
+	return groups, nil
 }
 
 func (t *tx) freeGroup(g *model.DeploymentGroup) error {

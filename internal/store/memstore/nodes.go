@@ -1,6 +1,9 @@
 package memstore
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -129,6 +132,51 @@ func (r reader) InstanceStates(t model.TenantName, d model.DeploymentID) (map[mo
 		counts[i.v.State]++
 	}
 	return counts, nil
+}
+
+func (r reader) InstanceTallies(t model.TenantName, ids []model.DeploymentID) ([]store.InstanceTally, error) {
+	type alike struct {
+		d     model.DeploymentID
+		node  model.NodeID
+		state model.InstanceState
+	}
+	found := map[alike]*store.InstanceTally{}
+	for _, row := range r.s.instances.where(func(i *model.NodeInstance) bool { return slices.Contains(ids, i.Deployment) && partOf(&i.Resource, t) }) {
+		i := row.v
+		k := alike{i.Deployment, i.Node, i.State}
+		y := found[k]
+		if y == nil {
+			y = &store.InstanceTally{Deployment: k.d, Node: k.node, State: k.state}
+			found[k] = y
+		}
+		y.Count++
+		if !i.StatusCheckOK() {
+			y.Unhealthy++
+		}
+		if i.HasDrift() {
+			y.Drifted++
+		}
+	}
+	var out []store.InstanceTally
+	for _, y := range found {
+		out = append(out, *y)
+	}
+	slices.SortFunc(out, func(a, b store.InstanceTally) int {
+		return cmp.Or(cmp.Compare(a.Deployment, b.Deployment), cmp.Compare(a.Node, b.Node), cmp.Compare(a.State, b.State))
+	})
+	return out, nil
+}
+
+func (r reader) NodeTypes(t model.TenantName, ids []model.DeploymentID) (map[model.DeploymentID][]string, error) {
+	types := map[model.DeploymentID][]string{}
+	for _, row := range r.s.nodes.where(func(n *model.Node) bool { return slices.Contains(ids, n.Deployment) && partOf(&n.Resource, t) }) {
+		types[row.v.Deployment] = append(types[row.v.Deployment], row.v.TypeHierarchy...)
+	}
+	for d := range types {
+		slices.Sort(types[d])
+		types[d] = slices.Compact(types[d])
+	}
+	return types, nil
 }
 
 func (t *tx) InsertInstances(list []*model.NodeInstance) error {

@@ -65,7 +65,7 @@ func (r *reader) AuditRecords(q store.AuditQuery) (p store.Page[*model.AuditReco
 	if q.After > 0 {
 		c.add("seq > ?", q.After)
 	}
-	if _, err := r.c.one(r.ctx, "SELECT count(*) FROM audit_records"+c.clause(), func(r *row) { p.Total = r.integer() }, c.args...); err != nil {
+	if p.Total, err = r.total("SELECT count(*) FROM audit_records"+c.clause(), c.args); err != nil {
 		return p, fmt.Errorf("count audit records: %w", err)
 	}
 	if q.Limit == 0 {

@@ -155,10 +155,14 @@ func (c *conn) query(ctx context.Context, query string, each func(*row) error, a
 	}
 }
 
-// one runs a statement that answers at most one row and reports whether there was one.
+// one runs a statement that finds at most one row by an index and reports whether there was one. It is over before anybody
+// could stop it, so the driver need not watch the context, which costs a goroutine.
 func (c *conn) one(ctx context.Context, query string, scan func(*row), args ...driver.Value) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	found := false
-	err := c.query(ctx, query, func(r *row) error {
+	err := c.query(context.WithoutCancel(ctx), query, func(r *row) error {
 		found = true
 		scan(r)
 		return nil

@@ -58,15 +58,20 @@ func (r *reader) GroupDeployments(t model.TenantName, id model.DeploymentGroupID
 	return list, nil
 }
 
-const groupsOfDeployment = "SELECT g.id FROM deployments d JOIN deployment_group_members m ON m.deployment = d.seq " +
-	"JOIN deployment_groups g ON g.seq = m.grp WHERE d.id = ? AND d.tenant = ? ORDER BY g.seq"
+const groupsOfDeployments = "SELECT d.id, g.id FROM json_each(?) j JOIN deployments d ON d.id = j.value AND d.tenant = ? " +
+	"JOIN deployment_group_members m ON m.deployment = d.seq JOIN deployment_groups g ON g.seq = m.grp ORDER BY g.seq"
 
-func (r *reader) GroupsOfDeployment(t model.TenantName, d model.DeploymentID) ([]model.DeploymentGroupID, error) {
-	list, err := all(r, groupsOfDeployment, func(r *row) model.DeploymentGroupID { return model.DeploymentGroupID(r.text()) }, string(d), string(t))
+func (r *reader) GroupsOfDeployments(t model.TenantName, ids []model.DeploymentID) (map[model.DeploymentID][]model.DeploymentGroupID, error) {
+	groups := map[model.DeploymentID][]model.DeploymentGroupID{}
+	err := r.c.query(r.ctx, groupsOfDeployments, func(r *row) error {
+		d := model.DeploymentID(r.text())
+		groups[d] = append(groups[d], model.DeploymentGroupID(r.text()))
+		return nil
+	}, jsonList(ids), string(t))
 	if err != nil {
-		return nil, fmt.Errorf("list the groups of deployment %s: %w", d, err)
+		return nil, fmt.Errorf("list the groups of %d deployments: %w", len(ids), err)
 	}
-	return list, nil
+	return groups, nil
 }
 
 func (t *tx) InsertDeploymentGroup(g *model.DeploymentGroup) error {

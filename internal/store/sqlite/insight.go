@@ -111,9 +111,9 @@ func (r *reader) Count(k store.Kind, q store.Query, bare bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	total := 0
 	query, args := s.count()
-	if _, err := r.c.one(r.ctx, query, func(row *row) { total = row.integer() }, args...); err != nil {
+	total, err := r.total(query, args)
+	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", n.name, err)
 	}
 	return total, nil

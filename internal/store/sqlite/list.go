@@ -298,10 +298,20 @@ func page[T any](r *reader, s *selection, v view, offset, limit int, scan func(*
 		}
 	}
 	query, args := s.count()
-	if _, err := r.c.one(r.ctx, query, func(row *row) { p.Total = row.integer() }, args...); err != nil {
+	var err error
+	if p.Total, err = r.total(query, args); err != nil {
 		return store.Page[T]{}, fmt.Errorf("count %s: %w", s.noun.name, err)
 	}
 	return p, nil
+}
+
+// total runs a statement that counts, which may take long and ends when nobody waits any more.
+func (r *reader) total(query string, args []driver.Value) (n int, err error) {
+	err = r.c.query(r.ctx, query, func(row *row) error {
+		n = row.integer()
+		return nil
+	}, args...)
+	return n, err
 }
 
 // list compiles and runs a query.

@@ -193,6 +193,54 @@ func (r *reader) InstanceStates(t model.TenantName, d model.DeploymentID) (map[m
 	return counts, nil
 }
 
+// ofDeployments is the condition for everything of several deployments that a tenant sees.
+const ofDeployments = " WHERE t.deployment IN (SELECT value FROM json_each(?)) AND (+t.tenant = ? OR +t.visibility = 'global')"
+
+// InstanceTallies lets SQLite count the instances that are alike and looks at the system properties of each kind once: most
+// have none.
+func (r *reader) InstanceTallies(t model.TenantName, ids []model.DeploymentID) ([]store.InstanceTally, error) {
+	var out []store.InstanceTally
+	err := r.c.query(r.ctx, "SELECT t.deployment, t.node, t.state, count(*), t.system_properties FROM instances t"+ofDeployments+
+		" GROUP BY 1, 2, 3, 5 ORDER BY 1, 2, 3", func(r *row) error {
+		y := store.InstanceTally{Deployment: model.DeploymentID(r.text()), Node: model.NodeID(r.text()),
+			State: model.InstanceState(r.text()), Count: r.integer()}
+		var i model.NodeInstance
+		r.document(&i.SystemProperties)
+		if !i.StatusCheckOK() {
+			y.Unhealthy = y.Count
+		}
+		if i.HasDrift() {
+			y.Drifted = y.Count
+		}
+		if last := len(out) - 1; last >= 0 && out[last].Deployment == y.Deployment && out[last].Node == y.Node && out[last].State == y.State {
+			out[last].Count += y.Count
+			out[last].Unhealthy += y.Unhealthy
+			out[last].Drifted += y.Drifted
+			return nil
+		}
+		out = append(out, y)
+		return nil
+	}, jsonList(ids), string(t))
+	if err != nil {
+		return nil, fmt.Errorf("count the instances of %d deployments: %w", len(ids), err)
+	}
+	return out, nil
+}
+
+func (r *reader) NodeTypes(t model.TenantName, ids []model.DeploymentID) (map[model.DeploymentID][]string, error) {
+	types := map[model.DeploymentID][]string{}
+	err := r.c.query(r.ctx, "SELECT DISTINCT t.deployment, h.value FROM nodes t, json_each(t.type_hierarchy) h"+ofDeployments+
+		" ORDER BY 1, 2", func(r *row) error {
+		d := model.DeploymentID(r.text())
+		types[d] = append(types[d], r.text())
+		return nil
+	}, jsonList(ids), string(t))
+	if err != nil {
+		return nil, fmt.Errorf("list the types of nodes of %d deployments: %w", len(ids), err)
+	}
+	return types, nil
+}
+
 func (t *tx) InsertInstances(list []*model.NodeInstance) error {
 	for _, i := range list {
 		if err := t.free("instances", "NodeInstance", string(i.ID), i.Resource); err != nil {

@@ -198,3 +198,13 @@ func (r *row) labels() []model.Label {
 	}
 	return labels
 }
+
+// jsonList is a list of texts as one argument, for json_each: the statement is the same however many there are.
+func jsonList[S ~string](list []S) driver.Value {
+	data, err := json.Marshal(list)
+	if err != nil {
+		// Texts can always be written.
+		return "[]"
+	}
+	return string(data)
+}

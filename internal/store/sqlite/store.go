@@ -114,12 +114,15 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) (err erro
 		return err
 	}
 	defer s.readers.put(c)
-	if _, err := c.exec(ctx, "BEGIN"); err != nil {
+	// Nobody's leaving may stop the statements around a view: one that was stopped after it had its effect would leave the
+	// connection inside a transaction, of no use to all who come after.
+	whole := context.WithoutCancel(ctx)
+	if _, err := c.exec(whole, "BEGIN"); err != nil {
 		return fmt.Errorf("begin view: %w", err)
 	}
 	defer func() {
-		// The end of a snapshot must happen even when ctx has ended; it has nothing to lose, so it cannot fail the view.
-		_, _ = c.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		// A snapshot has nothing to lose, so its end cannot fail the view.
+		_, _ = c.exec(whole, "ROLLBACK")
 	}()
 	return fn(&reader{ctx: ctx, c: c})
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -264,8 +265,35 @@ func testInstances(t *testing.T, open Opener) {
 	equal(t, "states", states, map[model.InstanceState]int{model.InstanceDeleted: 1, model.InstanceUninitialized: 3})
 	e.must(func(tx store.Tx) error { return tx.DeleteInstance(tenantA, i.ID) })
 	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.DeleteInstance(tenantA, i.ID) })
+	e.tallies(more)
 	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.UpdateInstance(i) })
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := get(r); return err })
+}
+
+// tallies checks the counts of alike instances, given the three that are left in deployment d1.
+func (e *env) tallies(more []*model.NodeInstance) {
+	more[0].SystemProperties = model.Document{"status": map[string]any{"ok": true}, "configuration_drift": map[string]any{"ok": false}}
+	more[1].State, more[1].SystemProperties = model.InstanceStarted, model.Document{"status": map[string]any{"ok": true}}
+	for _, i := range more[:2] {
+		e.must(func(tx store.Tx) error { return tx.UpdateInstance(i) })
+	}
+	node := more[0].Node
+	ids := []model.DeploymentID{"nope", "d1"}
+	got := read(e, func(r store.Reader) ([]store.InstanceTally, error) { return r.InstanceTallies(tenantA, ids) })
+	want := []store.InstanceTally{
+		{Deployment: "d1", Node: node, State: model.InstanceStarted, Count: 1},
+		{Deployment: "d1", Node: node, State: model.InstanceUninitialized, Count: 2, Unhealthy: 1, Drifted: 1},
+	}
+	equal(e.t, "tallies", got, want)
+	got = read(e, func(r store.Reader) ([]store.InstanceTally, error) { return r.InstanceTallies(tenantB, ids) })
+	equal(e.t, "tallies of another tenant", len(got), 0)
+	types := read(e, func(r store.Reader) (map[model.DeploymentID][]string, error) { return r.NodeTypes(tenantA, ids) })
+	var wantTypes []string
+	for _, n := range read(e, func(r store.Reader) ([]*model.Node, error) { return r.DeploymentNodes(tenantA, "d1") }) {
+		wantTypes = append(wantTypes, n.TypeHierarchy...)
+	}
+	slices.Sort(wantTypes)
+	equal(e.t, "types of nodes", types, map[model.DeploymentID][]string{"d1": slices.Compact(wantTypes)})
 }
 
 func testDocuments(t *testing.T, open Opener) {

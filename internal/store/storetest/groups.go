@@ -42,9 +42,10 @@ func testDeploymentGroups(t *testing.T, open Opener) {
 	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.AddToGroup(tenantA, "g", []model.DeploymentID{"nope"}) })
 	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.AddToGroup(tenantA, "nope", []model.DeploymentID{"d1"}) })
 	equal(t, "members", read(e, members), []model.DeploymentID{"d1", "d2", "d3"})
-	equal(t, "groups of a deployment", read(e, func(r store.Reader) ([]model.DeploymentGroupID, error) {
-		return r.GroupsOfDeployment(tenantA, "d1")
-	}), []model.DeploymentGroupID{"g", "other"})
+	groups := func(r store.Reader) (map[model.DeploymentID][]model.DeploymentGroupID, error) {
+		return r.GroupsOfDeployments(tenantA, []model.DeploymentID{"d1", "d2", "nope"})
+	}
+	equal(t, "groups of deployments", read(e, groups), map[model.DeploymentID][]model.DeploymentGroupID{"d1": {"g", "other"}, "d2": {"g"}})
 	inGroup, _ := e.deployments(where("deployment_group_id", "other"))
 	equal(t, "deployments of a group", inGroup, []string{"d1"})
 	e.must(func(tx store.Tx) error { return tx.RemoveFromGroup(tenantA, "g", []model.DeploymentID{"d3", "nope"}) })
