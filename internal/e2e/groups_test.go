@@ -231,7 +231,9 @@ func TestSchedulesAndHooks(t *testing.T) {
 	if n < 2 || n > occurrences {
 		t.Errorf("%d executions of %d occurrences", n, occurrences)
 	}
-	m.await("every success to be told", func() bool { return strings.Count(m.log.String(), "a hook ran") >= n && mentions(journal, "execute_operation") >= n })
+	m.await("every success to be told", func() bool {
+		return strings.Count(m.log.String(), "a hook ran") >= n && mentions(journal, "execute_operation") >= n
+	})
 	told, err := os.ReadFile(journal)
 	if err != nil || !strings.Contains(string(told), "execute_operation") || !strings.Contains(string(told), "workflow_succeeded") {
 		t.Errorf("the hook was told %s, %v", told, err)

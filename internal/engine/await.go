@@ -9,6 +9,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
+	"github.com/reifyhq/reify/internal/workflow/parameter"
 )
 
 // startWorkflow starts another workflow on the same deployment beside this execution; the phase waits for its end.
@@ -58,7 +59,7 @@ func (r *runner) child(tx store.Tx, d *model.Deployment, name string, given mode
 	if !ok {
 		return nil, fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", name, d.ID)
 	}
-	parameters, err := workflow.MergeParameters(name, declared, given, true)
+	parameters, err := parameter.Merge(name, declared, given, true)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
-	"github.com/reifyhq/reify/internal/workflow"
+	"github.com/reifyhq/reify/internal/workflow/parameter"
 )
 
 // blocked refuses a workflow that would take the ground from under other deployments, unless the user insists
@@ -52,7 +52,7 @@ func (s *Service) cascade(tx store.Tx, a *Actor, d *model.Deployment, r Start) (
 		if !ok {
 			continue
 		}
-		parameters, err := workflow.MergeParameters(r.Workflow, w, r.Parameters, true)
+		parameters, err := parameter.Merge(r.Workflow, w, r.Parameters, true)
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
-	"github.com/reifyhq/reify/internal/workflow"
+	"github.com/reifyhq/reify/internal/workflow/parameter"
 )
 
 // StartExecution checks and starts a workflow; the order of the checks is that of workflows, section 8.1. A deployment
@@ -91,7 +91,7 @@ func complete(tx store.Reader, d *model.Deployment, x *model.Execution, by model
 	if !ok {
 		return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", x.Workflow, d.ID)
 	}
-	parameters, err := workflow.MergeParameters(x.Workflow, w, x.Parameters, x.AllowCustomParameters)
+	parameters, err := parameter.Merge(x.Workflow, w, x.Parameters, x.AllowCustomParameters)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/reifyhq/reify/internal/service/revision"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
+	"github.com/reifyhq/reify/internal/workflow/parameter"
 )
 
 // Format names the form of a saved plan.
@@ -165,7 +166,7 @@ func (s *Service) parameters(tx store.Reader, a *service.Actor, w *rehearsal.Wor
 		if !ok {
 			return nil, fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", r.Workflow, w.Deployment.ID)
 		}
-		return workflow.MergeParameters(r.Workflow, declared, r.Parameters, r.AllowCustomParameters)
+		return parameter.Merge(r.Workflow, declared, r.Parameters, r.AllowCustomParameters)
 	}
 	u, parameters, err := s.revision.Draft(tx, a, w.Deployment, r.Update.request(r.Force))
 	if err != nil {
