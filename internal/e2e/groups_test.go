@@ -66,11 +66,6 @@ func blanks(n int) []object {
 	return out
 }
 
-func lines(path string) int {
-	data, _ := os.ReadFile(path)
-	return strings.Count(string(data), "\n")
-}
-
 // mentions counts how often a file says a text.
 func mentions(path, text string) int {
 	data, _ := os.ReadFile(path)
