@@ -1,5 +1,8 @@
 // Package natsbus is the message seam with a broker embedded in the process, or on an external one: package natsconn plus
-// a NATS server that listens nowhere and keeps its messages in a directory. It is the only package that holds a broker.
+// a NATS server that keeps its messages in a directory. It is the only package that holds a broker.
+//
+// The embedded broker listens nowhere, or for host agents only (AgentDoor): each has an account of its own and reaches
+// nothing but its own subjects.
 //
 // Invariant: Close leaves no goroutine, no connection and no open file behind.
 package natsbus
@@ -29,6 +32,8 @@ type Options struct {
 	// listens nowhere and keeps its messages in StoreDir.
 	URL      string
 	StoreDir string
+	// Agents lets host agents connect to the embedded broker; nil lets nobody.
+	Agents *AgentDoor
 	// Clock measures delays and keep-alives; nil means the machine's. The broker's own windows follow the machine.
 	Clock clock.Clock
 	// Log receives the broker's warnings and lost connections; nil discards them.
@@ -39,6 +44,13 @@ type Options struct {
 type Bus struct {
 	*natsconn.Bus
 	broker *server.Server
+	log    *slog.Logger
+	// admit and secret are set when agents may connect: secret is the manager's own.
+	admit  func(ctx context.Context, user, secret string) (Agent, bool)
+	secret string
+	// life ends with the bus; it bounds the admission of agents.
+	life    context.Context
+	endLife context.CancelFunc
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -48,14 +60,17 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{}
+	b := &Bus{log: o.Log}
 	conn := natsconn.Options{URL: o.URL, Clock: o.Clock, Log: o.Log}
 	if o.URL == "" {
-		if err := b.embed(o.StoreDir, o.Log); err != nil {
+		if err := b.embed(ctx, o); err != nil {
 			b.stop()
 			return nil, err
 		}
 		conn.InProcess = b.broker
+		if b.admit != nil {
+			conn.User, conn.Secret = ownUser, b.secret
+		}
 	}
 	var err error
 	if b.Bus, err = natsconn.Open(ctx, conn); err != nil {
@@ -71,8 +86,9 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	return b, nil
 }
 
-func (b *Bus) embed(dir string, log *slog.Logger) error {
-	broker, err := server.NewServer(&server.Options{
+func (b *Bus) embed(ctx context.Context, o Options) error {
+	dir := o.StoreDir
+	options := &server.Options{
 		ServerName:   "reify",
 		DontListen:   true,
 		JetStream:    true,
@@ -80,12 +96,18 @@ func (b *Bus) embed(dir string, log *slog.Logger) error {
 		SyncInterval: syncEvery,
 		MaxPayload:   maxPayload,
 		NoSigs:       true,
-	})
+	}
+	if o.Agents != nil {
+		if err := b.configure(ctx, options, o.Agents); err != nil {
+			return err
+		}
+	}
+	broker, err := server.NewServer(options)
 	if err != nil {
 		return fmt.Errorf("create broker in %s: %w", dir, err)
 	}
 	fatal := make(chan string, 1)
-	broker.SetLogger(brokerLog{log, fatal}, false, false)
+	broker.SetLogger(brokerLog{o.Log, fatal}, false, false)
 	b.broker = broker
 	broker.Start()
 	select {
@@ -106,6 +128,9 @@ func (b *Bus) Close() {
 }
 
 func (b *Bus) stop() {
+	if b.endLife != nil {
+		b.endLife()
+	}
 	if b.broker != nil {
 		b.broker.Shutdown()
 		b.broker.WaitForShutdown()
