@@ -54,6 +54,11 @@ func (a *Agent) handle(ctx context.Context, m bus.Message) error {
 	if err != nil {
 		return a.refuse(ctx, t, err)
 	}
+	if message.Address != "" && message.Address != a.o.Queue {
+		// Who sent it is not the manager, so nobody waits for an answer.
+		a.log.Error("ignored a task message for another agent", "id", t.id, "address", message.Address)
+		return nil
+	}
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t.cancel = cancel
@@ -211,6 +216,9 @@ const largeReport = 512 << 10
 // again and again would leave the execution waiting for ever.
 func (a *Agent) report(ctx context.Context, t *attempt, kind operation.ReportKind, result operation.Result) error {
 	r := &operation.Report{Kind: kind, Execution: t.execution, Task: t.task, Attempt: t.id, Executor: a.o.Name}
+	if t.message != nil {
+		r.Key = t.message.ReportKey
+	}
 	if kind == operation.ReportFinished {
 		r.Result = &result
 	}

@@ -43,6 +43,7 @@ type Reader interface {
 	EventReader
 	ChangeReader
 	PluginReader
+	AccountReader
 }
 
 // Tx reads and writes entities.
@@ -57,6 +58,7 @@ type Tx interface {
 	EventWriter
 	ChangeWriter
 	PluginWriter
+	AccountWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.

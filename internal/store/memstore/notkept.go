@@ -12,8 +12,10 @@ var (
 	_ store.GroupReader   = notRead{}
 	_ store.CatalogReader = notRead{}
 	_ store.InsightReader = notRead{}
+	_ store.AccountReader = notRead{}
 	_ store.GroupWriter   = notWritten{}
 	_ store.CatalogWriter = notWritten{}
+	_ store.AccountWriter = notWritten{}
 )
 
 func (notRead) TenantInUse(model.TenantName) (bool, error)                  { return false, ErrNotKept }
@@ -66,4 +68,12 @@ func (notWritten) UpdateFilter(store.Kind, *model.Filter) error         { return
 
 func (notWritten) DeleteFilter(store.Kind, model.TenantName, model.FilterID) error {
 	return ErrNotKept
+}
+
+func (notRead) AgentAccounts() ([]*model.AgentAccount, error)        { return nil, ErrNotKept }
+func (notWritten) PutAgentAccount(*model.AgentAccount) error         { return ErrNotKept }
+func (notWritten) DeleteAgentAccount(model.TenantName, string) error { return ErrNotKept }
+
+func (notRead) AgentAccount(model.TenantName, string) (*model.AgentAccount, error) {
+	return nil, ErrNotKept
 }

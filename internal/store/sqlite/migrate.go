@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,19 +25,21 @@ type migration struct {
 	sql     string
 }
 
-// migrations returns the embedded steps in the order of their versions, which are 1, 2, 3 and so on.
+// migrations returns the embedded steps in the order of their versions, which grow but may leave numbers out.
 func migrations() ([]migration, error) {
 	entries, err := fs.ReadDir(migrationFiles, "migrations")
 	if err != nil {
 		return nil, err
 	}
 	var list []migration
-	for i, e := range entries {
+	last := 0
+	for _, e := range entries {
 		number, _, _ := strings.Cut(e.Name(), "_")
 		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("migration file %s must have the number %d", e.Name(), i+1)
+		if err != nil || version <= last {
+			return nil, fmt.Errorf("migration file %s must have a number greater than %d", e.Name(), last)
 		}
+		last = version
 		text, err := fs.ReadFile(migrationFiles, "migrations/"+e.Name())
 		if err != nil {
 			return nil, err
@@ -57,10 +60,11 @@ func migrate(ctx context.Context, c *conn, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if current > len(steps) {
+	newest := steps[len(steps)-1].version
+	if current > newest {
 		return fmt.Errorf("the database has schema version %d, but this program knows versions up to %d only: "+
 			"start the newer program that wrote it, or restore a snapshot from before the upgrade; nothing was changed",
-			current, len(steps))
+			current, newest)
 	}
 	for _, pragma := range []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-16000)",
 		"wal_autocheckpoint(4000)", "journal_size_limit(67108864)"} {
@@ -68,8 +72,9 @@ func migrate(ctx context.Context, c *conn, now time.Time) error {
 			return fmt.Errorf("set %s: %w", pragma, err)
 		}
 	}
-	if current == len(steps) {
-		return nil
+	missing, err := unapplied(ctx, c, steps, current)
+	if err != nil || len(missing) == 0 {
+		return err
 	}
 	if err := apply(ctx, c, steps, now); err != nil {
 		_, rollbackErr := c.exec(ctx, "ROLLBACK")
@@ -94,7 +99,11 @@ func apply(ctx context.Context, c *conn, steps []migration, now time.Time) error
 			return fmt.Errorf("create table of migrations: %w", err)
 		}
 	}
-	for _, m := range steps[min(current, len(steps)):] {
+	missing, err := unapplied(ctx, c, steps, current)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
 		if _, err := c.exec(ctx, m.sql); err != nil {
 			return fmt.Errorf("apply migration %s: %w", m.name, err)
 		}
@@ -105,13 +114,30 @@ func apply(ctx context.Context, c *conn, steps []migration, now time.Time) error
 		}
 	}
 	for _, pragma := range []string{fmt.Sprintf("application_id(%d)", applicationID),
-		fmt.Sprintf("user_version(%d)", len(steps))} {
+		fmt.Sprintf("user_version(%d)", steps[len(steps)-1].version)} {
 		if _, err := c.exec(ctx, "PRAGMA "+pragma); err != nil {
 			return fmt.Errorf("record schema version: %w", err)
 		}
 	}
 	_, err = c.exec(ctx, "COMMIT")
 	return err
+}
+
+// unapplied returns the steps that the file does not have yet. The table of migrations says which it has, so that a step
+// that comes between two older ones is not left out.
+func unapplied(ctx context.Context, c *conn, steps []migration, current int) ([]migration, error) {
+	if current == 0 {
+		return steps, nil
+	}
+	has := map[int]bool{}
+	err := c.query(ctx, "SELECT version FROM migrations", func(r *row) error {
+		has[r.integer()] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read applied migrations: %w", err)
+	}
+	return slices.DeleteFunc(slices.Clone(steps), func(m migration) bool { return has[m.version] }), nil
 }
 
 // schemaVersion returns the version of the file, 0 for an empty one, and an error for a database of another program.

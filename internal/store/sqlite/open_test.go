@@ -182,5 +182,5 @@ func newest(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(steps)
+	return steps[len(steps)-1].version
 }
