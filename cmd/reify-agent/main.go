@@ -47,7 +47,15 @@ type settings struct {
 	bus, manager, caFile string
 	workDir, python      string
 	slots                int
+
+	// What follows is known of an installed agent only.
+	secret, ca, path, level string
+	env                     map[string]string
 }
+
+const defaultSlots = 5
+
+func (s settings) tenantName() model.TenantName { return model.TenantName(s.tenant) }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	verb := ""
@@ -60,9 +68,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "version":
 		fmt.Fprintln(stdout, programVersion())
 		return 0
+	case "setup", "start", "stop", "status", "remove", "supervise":
+		return onHost(ctx, verb, args[1:], stdout, stderr)
 	case "run":
 	default:
-		fmt.Fprintln(stderr, "usage: reify-agent run [flags] | ctx [args] | version")
+		fmt.Fprintln(stderr, "usage: reify-agent run --config FILE | run [flags] | setup|start|stop|status|remove|supervise --config FILE | ctx [args] | version")
 		return 2
 	}
 	s, err := parse(args[1:], stderr)
@@ -72,7 +82,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err != nil:
 		return 2
 	}
-	if err := serve(ctx, s, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	if err := serve(ctx, s, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: s.logLevel()}))); err != nil {
 		fmt.Fprintln(stderr, "reify-agent:", err)
 		return 1
 	}
@@ -83,6 +93,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
 	flags := flag.NewFlagSet("reify-agent run", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	config := flags.String("config", "", "file with the settings of an installed agent, instead of the flags below")
 	flags.StringVar(&s.name, "name", "", "name of the agent (required)")
 	flags.StringVar(&s.tenant, "tenant", string(model.DefaultTenant), "tenant of the agent")
 	flags.StringVar(&s.queue, "queue", "", "queue of the agent (its name)")
@@ -91,8 +102,15 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.caFile, "ca", "", "file with the certificate authorities of the manager (those of the system)")
 	flags.StringVar(&s.workDir, "work-dir", "", "directory of the agent (required)")
 	flags.StringVar(&s.python, "python", "python3", "interpreter for Python scripts")
-	flags.IntVar(&s.slots, "slots", 5, "operations at the same time")
+	flags.IntVar(&s.slots, "slots", defaultSlots, "operations at the same time")
 	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if *config != "" {
+		s, err := installed(*config)
+		if err != nil {
+			fmt.Fprintln(stderr, "reify-agent run:", err)
+		}
 		return s, err
 	}
 	for name, value := range map[string]string{"name": s.name, "bus": s.bus, "manager": s.manager, "work-dir": s.workDir} {
@@ -110,33 +128,73 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 // serve wires an agent and runs it until ctx ends.
 func serve(ctx context.Context, s settings, log *slog.Logger) error {
-	var roots *x509.CertPool
-	if s.caFile != "" {
-		pem, err := os.ReadFile(s.caFile)
-		if err != nil {
-			return fmt.Errorf("read certificate authorities: %w", err)
-		}
-		if roots = x509.NewCertPool(); !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("no certificate in %s", s.caFile)
-		}
+	roots, err := s.authorities()
+	if err != nil {
+		return err
 	}
 	c, err := client.New(client.Config{URL: s.manager, RootCAs: roots, UserAgent: "reify-agent"})
 	if err != nil {
 		return err
 	}
-	b, err := natsconn.Open(ctx, natsconn.Options{URL: s.bus, Log: log})
+	o := natsconn.Options{URL: s.bus, Log: log}
+	s.account(&o)
+	if o.Agent != nil {
+		o.Agent.RootCAs = roots
+	}
+	b, err := natsconn.Open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	log.Info("agent started", "name", s.name, "version", programVersion())
 	return agent.New(agent.Options{
-		Name: s.name, Queue: operation.AgentAddress(model.TenantName(s.tenant), s.queue), WorkDir: s.workDir,
+		Name: s.name, Queue: s.address(), WorkDir: s.workDir, Env: s.environment(),
 		Bus: b, Clock: clock.Real{}, Slots: s.slots, Python: s.python, Log: log,
 		ManagerFor: func(m *operation.Message) agent.Manager {
 			return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
 		},
 	}).Run(ctx)
+}
+
+// authorities are those that were given, as a file or as text; nil is those of the system.
+func (s settings) authorities() (*x509.CertPool, error) {
+	pem, from := []byte(s.ca), "the agent's settings"
+	if s.caFile != "" {
+		var err error
+		if pem, err = os.ReadFile(s.caFile); err != nil {
+			return nil, fmt.Errorf("read certificate authorities: %w", err)
+		}
+		from = s.caFile
+	}
+	if len(pem) == 0 {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("no certificate in %s", from)
+	}
+	return roots, nil
+}
+
+// environment is that of the agent with the variables of its settings; nil adds nothing.
+func (s settings) environment() []string {
+	if len(s.env) == 0 {
+		return nil
+	}
+	all := os.Environ()
+	for name, value := range s.env {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
+// logLevel is the least level that is logged; one that is not known is info.
+func (s settings) logLevel() slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(s.level)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
 }
 
 func programVersion() string {

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -66,6 +67,8 @@ type Options struct {
 	Env []string
 	// Find returns more functions, such as those of installed plugins; it is asked after the built-in ones. Nil has none.
 	Find func(*operation.Message) (Function, bool)
+	// Functions are more functions by name; they win over the built-in ones.
+	Functions map[string]Function
 	// Log receives what happens to the agent itself; nil discards it.
 	Log *slog.Logger
 }
@@ -77,6 +80,8 @@ type Agent struct {
 	functions map[string]Function
 	journal   *journal
 	running   registry
+	// quit ends Run.
+	quit context.CancelCauseFunc
 }
 
 // New returns an agent that has not started anything yet.
@@ -99,8 +104,16 @@ func New(o Options) *Agent {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Agent{o: o, log: o.Log, functions: builtin(), running: registry{attempts: map[string]*attempt{}}}
+	functions := builtin()
+	if o.Queue != operation.CentralQueue {
+		functions[stopTask] = Function{Run: stopAgent, Resumable: true, Instant: true}
+	}
+	maps.Copy(functions, o.Functions)
+	return &Agent{o: o, log: o.Log, functions: functions, running: registry{attempts: map[string]*attempt{}}}
 }
+
+// errStopped is why an agent ends that was told to by an operation.
+var errStopped = errors.New("the agent was stopped")
 
 // errKilled is why the context of a killed attempt ends.
 var errKilled = errors.New("execution was killed")
@@ -124,6 +137,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.endLeftovers()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	a.quit = cancel
 	var parts sync.WaitGroup
 	for _, part := range []func(context.Context) error{a.watchCancels, a.servePings, a.receive, a.relieve} {
 		parts.Go(func() {
@@ -133,7 +147,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	}
 	parts.Wait()
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("agent %s: %w", a.o.Name, err)
 	}
 	return nil

@@ -29,6 +29,8 @@ type attempt struct {
 	cancel    context.CancelCauseFunc
 	// resumed is set when a predecessor started the attempt and did not finish it.
 	resumed bool
+	// isLast is set when the agent ends after this attempt.
+	isLast bool
 }
 
 // key says what the attempt is of, whatever its dispatch.
@@ -66,7 +68,11 @@ func (a *Agent) handle(ctx context.Context, m bus.Message) error {
 		return errRunning
 	}
 	defer a.running.end(t)
-	return a.attempt(ctx, inner, t)
+	err = a.attempt(ctx, inner, t)
+	if err == nil && t.isLast {
+		a.quit(errStopped)
+	}
+	return err
 }
 
 // refuse answers a message that cannot be read; when it does not even say whose it is, nobody waits for an answer.
