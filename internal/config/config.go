@@ -31,6 +31,7 @@ type Config struct {
 	Workflow   Workflow
 	Executor   Executor
 	Executions Executions
+	Agents     Agents
 	Limits     Limits
 	Shutdown   Shutdown
 }
@@ -77,6 +78,19 @@ type Executor struct {
 type Executions struct {
 	// MaxConcurrent is the number of executions that run at the same time; others are queued.
 	MaxConcurrent int
+}
+
+// Agents says how the agents of hosts reach the manager.
+type Agents struct {
+	// URL is the address of the manager as hosts know it; empty is found out for each host.
+	URL string
+	// Listen is an address, host:port, on which the broker listens for agents; empty lets them in through Listen of the
+	// manager only.
+	Listen string
+	// CA is a file with the authorities of the manager's certificate; empty is the certificate itself.
+	CA string
+	// Packages is a directory with packages of agents.
+	Packages string
 }
 
 // Limits bound what users upload.

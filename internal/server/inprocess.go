@@ -11,15 +11,16 @@ import (
 	"github.com/reifyhq/reify/internal/operation"
 )
 
+// inProcessClient is the client of what runs beside the manager.
+func inProcessClient(handler http.Handler) (*client.Client, error) {
+	return client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
+}
+
 // managerFor gives each task the manager as seen with the token of its execution.
-func managerFor(handler http.Handler) (func(*operation.Message) agent.Manager, error) {
-	c, err := client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
-	if err != nil {
-		return nil, err
-	}
+func managerFor(c *client.Client) func(*operation.Message) agent.Manager {
 	return func(m *operation.Message) agent.Manager {
 		return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
-	}, nil
+	}
 }
 
 // inProcess carries requests of the executor beside the manager straight to the handler: the same routes, credentials

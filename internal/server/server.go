@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +33,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/hostagents"
 	"github.com/reifyhq/reify/internal/service/plugins"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -54,13 +57,18 @@ type manager struct {
 	dir   *dataDir
 	clock clock.Clock
 
-	store    *sqlite.Store
-	bus      *natsbus.Bus
-	service  *service.Service
-	engine   *engine.Engine
-	agent    *agent.Agent
-	listener net.Listener
-	http     *http.Server
+	store   *sqlite.Store
+	bus     *natsbus.Bus
+	service *service.Service
+	agents  *hostagents.Service
+	// admitting is agents from the moment on at which it can answer the broker.
+	admitting     atomic.Pointer[hostagents.Service]
+	packagesOnce  sync.Once
+	foundPackages hostagents.Packages
+	engine        *engine.Engine
+	agent         *agent.Agent
+	listener      net.Listener
+	http          *http.Server
 }
 
 // Run runs a manager until ctx ends, then stops it gracefully and returns nil. An error says what could not be started,
@@ -82,7 +90,13 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.store.Close()) }()
-	if m.bus, err = natsbus.Open(ctx, natsbus.Options{URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log}); err != nil {
+	door, err := m.agentDoor()
+	if err != nil {
+		return err
+	}
+	if m.bus, err = natsbus.Open(ctx, natsbus.Options{
+		URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log, Agents: door,
+	}); err != nil {
 		return err
 	}
 	defer m.bus.Close()
@@ -123,6 +137,9 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 	if err := m.bootstrap(ctx); err != nil {
 		return err
 	}
+	if err := m.buildAgents(); err != nil {
+		return err
+	}
 	host, port := m.address()
 	system := m.service.SystemWorkflows()
 	system[model.WorkflowUpdatePlugin] = plugins.New(m.service).RunUpdate
@@ -137,19 +154,21 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
 		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		ReportKey: m.agents.ReportKey,
 	})
 	handler := m.handler()
 	m.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	reach, err := managerFor(handler)
+	c, err := inProcessClient(handler)
 	if err != nil {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach,
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: managerFor(c),
+		Functions: m.installer(c),
 	})
 	return nil
 }
@@ -190,6 +209,8 @@ func (m *manager) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
+	g.Go(func() error { return m.agents.Run(ctx) })
+	g.Go(func() error { return m.takeReports(ctx) })
 	if err := m.announce(); err != nil {
 		return err
 	}

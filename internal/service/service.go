@@ -25,6 +25,7 @@ import (
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	MaxConcurrent int
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
+	// Presence says whether a host agent is connected, and since when it is or, when that is known, is not. Nil knows of none.
+	Presence func(operation.Address) (connected bool, since time.Time)
 }
 
 // Service runs use cases; see the package comment.

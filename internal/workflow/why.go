@@ -21,8 +21,29 @@ type Facts struct {
 	Ahead []*model.Execution
 	// Awaited are the executions whose end the current phase waits for.
 	Awaited []*model.Execution
+	// Agents are those that run operations of the tasks, by the instances of the operations.
+	Agents map[model.InstanceID]AgentFact
 	// Active counts the active executions of the installation, Limit bounds how many queued ones may join.
 	Active, Limit int
+}
+
+// AgentFact is what is known of the agent of a host.
+type AgentFact struct {
+	Name      string
+	Connected bool
+	// Since is since when it is connected or, when that is known, away.
+	Since time.Time
+}
+
+// text names the agent in a reason.
+func (a AgentFact) text() string {
+	switch {
+	case a.Connected:
+		return "agent " + a.Name
+	case a.Since.IsZero():
+		return "agent " + a.Name + " (not connected)"
+	}
+	return "agent " + a.Name + " (not connected since " + instant(a.Since) + ")"
 }
 
 // The kinds of reasons.
@@ -202,6 +223,9 @@ func (f Facts) about(t *model.Task) Reason {
 	r := Reason{Task: t.ID, Operation: call.Name, Instance: call.Instance, Executor: "the central executor"}
 	if call.Operation.Executor == model.ExecutorHost {
 		r.Executor = "the agent of its host"
+	}
+	if a, ok := f.Agents[call.Instance]; ok {
+		r.Executor = a.text()
 	}
 	for _, e := range f.Events {
 		if e.Kind == model.KindLog && e.Instance == call.Instance && e.Operation == call.Name && len(r.Log) < maxLogLines {

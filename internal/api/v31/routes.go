@@ -16,6 +16,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/catalog"
+	"github.com/reifyhq/reify/internal/service/hostagents"
 	"github.com/reifyhq/reify/internal/service/people"
 	"github.com/reifyhq/reify/internal/service/plugins"
 )
@@ -29,6 +30,8 @@ type Info struct {
 	Manager string
 	// Status returns whether each part of the manager works, by display name.
 	Status func() map[string]bool
+	// Agents holds the use cases about the agents of hosts.
+	Agents *hostagents.Service
 }
 
 // API serves the routes.
@@ -147,6 +150,9 @@ func (a *API) pluginRoutes() []route {
 		{method: "GET", path: "/plugins/{id}/archive", handler: a.pluginArchive},
 		{method: "GET", path: "/plugins/{id}/yaml", handler: a.pluginYAML},
 		{method: "PATCH", path: "/plugins/{id}/set-visibility", handler: a.setPluginVisibility},
+
+		{method: "POST", path: "/agents/{name}/install-script", handler: a.agentScript},
+		{method: "DELETE", path: "/agents/{name}/account", handler: a.revokeAgent},
 
 		{method: "GET", path: "/plugins-updates", handler: a.listPluginsUpdates},
 		{method: "GET", path: "/plugins-updates/{id}", handler: a.getPluginsUpdate},

@@ -29,7 +29,7 @@ download() {
 }
 
 main() {
-  local machine sum=
+  local machine sum= free
   machine=$(uname -m)
   [ "$(uname -s)" = Linux ] || fail 64 "agents run on Linux, not on $(uname -s)"
   for pair in $SUMS; do
@@ -43,6 +43,8 @@ main() {
     '~'*) DIR=$(eval "echo ${DIR%%/*}")/${DIR#*/} ;;
   esac
   mkdir -p "$DIR" || fail 65 "cannot make the agent's directory $DIR"
+  free=$(df -Pk "$DIR" | { read -r _; read -r _ _ _ kib _; echo "$kib"; })
+  [ "$free" -ge 49152 ] || fail 65 "No space left on device: $free KiB are free in $DIR and the agent needs 49152"
   TMP=$(mktemp -d "$DIR/install-XXXXXX") || fail 65 "cannot write to $DIR"
   trap 'rm -rf "$TMP"' EXIT
   if [ -n "$CA" ]; then

@@ -17,7 +17,6 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
-	"github.com/reifyhq/reify/internal/store"
 )
 
 //go:embed install.sh
@@ -177,19 +176,3 @@ func render(s setup.Settings, dir string, sums map[string]string) (string, error
 
 // quote makes a word of the shell of any text.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
-// AgentOf returns the address of the agent that runs operations of an instance on its host, false when it has none.
-func AgentOf(tx store.Reader, tenant model.TenantName, id model.InstanceID) (name string, ok bool) {
-	i, err := tx.Instance(tenant, id)
-	if err != nil {
-		return "", false
-	}
-	if i.HostID != "" && i.HostID != i.ID {
-		if i, err = tx.Instance(tenant, i.HostID); err != nil {
-			return "", false
-		}
-	}
-	record, _ := i.RuntimeProperties["cloudify_agent"].(map[string]any)
-	name, _ = record["queue"].(string)
-	return name, name != ""
-}
