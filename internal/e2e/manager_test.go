@@ -215,7 +215,12 @@ func (m *manager) reify(args ...string) (code int, out string) {
 
 func run(t *testing.T, env []string, args ...string) (code int, out string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	return runProgram(t, env, program, args...)
+}
+
+func runProgram(t *testing.T, env []string, program string, args ...string) (code int, out string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -223,7 +228,7 @@ func run(t *testing.T, env []string, args ...string) (code int, out string) {
 	text, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("reify %v: %v", args, err)
+		t.Fatalf("%s %v: %v", filepath.Base(program), args, err)
 	}
 	return cmd.ProcessState.ExitCode(), string(text)
 }

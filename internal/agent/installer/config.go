@@ -21,6 +21,9 @@ const (
 // record is the runtime property that says what is known of a host's agent.
 const record = "cloudify_agent"
 
+// oldRecord is the same of the agent that was replaced.
+const oldRecord = "old_cloudify_agent"
+
 // config is what is known of an agent and its host.
 type config struct {
 	name, method, ip  string
@@ -35,6 +38,8 @@ type config struct {
 	workers           int
 	env               map[string]string
 	sudo, isInstalled bool
+	// replaced is the directory of the agent that this one has replaced, and replacedName its name.
+	replaced, replacedName string
 }
 
 // configOf merges what says how the agent of a host is: the node's properties, the runtime properties and the operation's
@@ -74,6 +79,8 @@ func configOf(properties model.Document, i *model.NodeInstance, inputs model.Doc
 	if base := text(all["basedir"]); c.dir == "" && base != "" {
 		c.dir = strings.TrimSuffix(base, "/") + "/" + c.name
 	}
+	old, _ := i.RuntimeProperties[oldRecord].(map[string]any)
+	c.replaced, c.replacedName = text(old["agent_dir"]), text(old["name"])
 	management, _ := all["process_management"].(map[string]any)
 	c.kind = text(management["name"])
 	environment, _ := all["env"].(map[string]any)

@@ -168,16 +168,15 @@ func (w *work) start(ctx context.Context) error {
 }
 
 // control runs a verb of the agent's program on the host. A program that is not there has nothing to be done with.
-func (w *work) control(ctx context.Context, verbs ...string) error {
+func (w *work) control(ctx context.Context, dir string, verbs ...string) error {
 	h, err := w.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	dir := onHost(w.dir)
 	for _, verb := range verbs {
 		command, stdin := h.asRoot("sh -c " + quote(fmt.Sprintf("d=%s; test ! -x \"$d/bin/reify-agent\" || exec \"$d/bin/reify-agent\" %s --config \"$d/agent.json\"",
-			dir, verb)))
+			onHost(dir), verb)))
 		out, code, err := h.run(command, stdin)
 		if err != nil {
 			return err
@@ -196,7 +195,7 @@ func (w *work) stop(ctx context.Context) error {
 	if err := w.state(ctx, "stopping"); err != nil {
 		return err
 	}
-	if err := w.control(ctx, "stop"); err != nil {
+	if err := w.control(ctx, w.dir, "stop"); err != nil {
 		return err
 	}
 	return w.state(ctx, "stopped")
@@ -209,7 +208,7 @@ func (w *work) restart(ctx context.Context) error {
 	if err := w.state(ctx, "restarting"); err != nil {
 		return err
 	}
-	if err := w.control(ctx, "stop", "start"); err != nil {
+	if err := w.control(ctx, w.dir, "stop", "start"); err != nil {
 		return err
 	}
 	return w.state(ctx, "restarted")
@@ -221,14 +220,28 @@ func (w *work) delete(ctx context.Context) error {
 		return err
 	}
 	if w.method == methodRemote && w.isInstalled {
-		if err := w.control(ctx, "remove"); err != nil {
+		for _, dir := range []string{w.replaced, w.dir} {
+			if dir == "" {
+				continue
+			}
+			if err := w.control(ctx, dir, "remove"); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{w.replacedName, w.name} {
+		if name == "" {
+			continue
+		}
+		if err := w.api.RevokeAgent(ctx, name); err != nil && !isMissing(err) {
 			return err
 		}
 	}
-	if err := w.api.RevokeAgent(ctx, w.name); err != nil && !isMissing(err) {
-		return err
-	}
-	if err := w.note(ctx, func(p model.Document) { delete(p, record) }); err != nil {
+	err := w.note(ctx, func(p model.Document) {
+		delete(p, record)
+		delete(p, oldRecord)
+	})
+	if err != nil {
 		return err
 	}
 	return w.state(ctx, "deleted")

@@ -72,14 +72,14 @@ func (w *work) replace(ctx context.Context) error {
 	if !w.answers(ctx, old, w.seconds("validate_agent_timeout", 20)) {
 		return nonRecoverable("Agent %s does not answer, so it cannot install a new one", w.name)
 	}
-	oldRecord, err := w.currentRecord(ctx)
+	current, err := w.currentRecord(ctx)
 	if err != nil {
 		return err
 	}
 	next := *w
 	next.name = w.successor(w.NewID())
 	next.dir = "" // Beside the old one, in the home of the same user.
-	if base := text(oldRecord["agent_dir"]); base != "" {
+	if base := text(current["agent_dir"]); base != "" {
 		next.dir = parent(base) + "/" + next.name
 	}
 	s, err := w.api.MakeAgentScript(ctx, next.name, next.params(w.op.Message.Context.NodeID))
@@ -107,7 +107,7 @@ func (w *work) replace(ctx context.Context) error {
 		}
 		return next.fail(ctx, err)
 	}
-	if err := w.note(ctx, func(p model.Document) { p["old_cloudify_agent"] = oldRecord }); err != nil {
+	if err := w.note(ctx, func(p model.Document) { p[oldRecord] = current }); err != nil {
 		return err
 	}
 	if err := next.noteAgent(ctx, s, ""); err != nil {

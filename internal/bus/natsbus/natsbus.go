@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -147,7 +148,12 @@ func (l brokerLog) Noticef(string, ...any) {}
 func (l brokerLog) Debugf(string, ...any)  {}
 func (l brokerLog) Tracef(string, ...any)  {}
 
-func (l brokerLog) Warnf(format string, v ...any) { l.log.Warn("broker: " + fmt.Sprintf(format, v...)) }
+// Warnf leaves out the warning about WebSockets without TLS: they are on loopback, behind the manager's own door.
+func (l brokerLog) Warnf(format string, v ...any) {
+	if text := fmt.Sprintf(format, v...); !strings.Contains(text, "Websocket not configured with TLS") {
+		l.log.Warn("broker: " + text)
+	}
+}
 
 func (l brokerLog) Errorf(format string, v ...any) {
 	l.log.Error("broker: " + fmt.Sprintf(format, v...))
