@@ -4,17 +4,21 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/reifyhq/reify/internal/agent"
 	"github.com/reifyhq/reify/internal/agent/remote"
@@ -53,7 +57,11 @@ type settings struct {
 	env                     map[string]string
 }
 
-const defaultSlots = 5
+const (
+	defaultSlots = 5
+	// managerAway is how long operations wait for a manager that cannot be reached.
+	managerAway = 10 * time.Minute
+)
 
 func (s settings) tenantName() model.TenantName { return model.TenantName(s.tenant) }
 
@@ -132,7 +140,13 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{URL: s.manager, RootCAs: roots, UserAgent: "reify-agent"})
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.MaxIdleConnsPerHost = 16
+	base.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	defer base.CloseIdleConnections()
+	c, err := client.New(client.Config{URL: s.manager, UserAgent: "reify-agent", Transport: &remote.Patient{
+		Base: base, Clock: clock.Real{}, Limit: managerAway, Log: log,
+	}})
 	if err != nil {
 		return err
 	}
@@ -176,12 +190,9 @@ func (s settings) authorities() (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// environment is that of the agent with the variables of its settings; nil adds nothing.
+// environment is that of the agent with the variables of its settings. Calls of ctx wait as long as the agent does.
 func (s settings) environment() []string {
-	if len(s.env) == 0 {
-		return nil
-	}
-	all := os.Environ()
+	all := append(os.Environ(), ctxcmd.TimeoutVariable+"="+strconv.Itoa(int(managerAway.Seconds())))
 	for name, value := range s.env {
 		all = append(all, name+"="+value)
 	}

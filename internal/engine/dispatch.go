@@ -120,7 +120,7 @@ func (r *runner) route(ctx context.Context, call *model.OperationCall) (operatio
 	}
 	ping, stop := context.WithTimeout(ctx, pingWait)
 	defer stop()
-	if _, err := r.e.Bus.Request(ping, place.Address().PingTopic(), nil); err != nil {
+	if err := r.e.isThere(ping, place.Address()); err != nil {
 		if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			err = &operation.Error{Task: place.Unreachable()}
 		}

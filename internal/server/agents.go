@@ -170,6 +170,12 @@ func (m *manager) takeReports(ctx context.Context) error {
 		return nil
 	}
 	return m.bus.TakeUp(ctx, func(ctx context.Context, up natsbus.Up) error {
+		if up.IsFresh {
+			if err := m.bus.RenewQueue(ctx, operation.Address(up.Agent).TaskQueue()); err != nil {
+				return errors.Join(natsbus.ErrAgain, err)
+			}
+			return nil
+		}
 		if err := m.agents.CheckReport(operation.Address(up.Agent), up.Queue, up.Data); err != nil {
 			m.Log.Warn("refused what an agent sent", "agent", up.Agent, "queue", up.Queue, "error", err)
 			return err

@@ -88,7 +88,12 @@ func resultOf(err error) operation.Result {
 	case errors.As(err, &known):
 		return operation.Fail(known.Task)
 	}
-	switch fault.CodeOf(err) {
+	code := fault.CodeOf(err)
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		code = refused.Code
+	}
+	switch code {
 	case fault.BadParameters, fault.Forbidden, fault.Conflict:
 		// It would be refused again.
 		return operation.Fail(operation.NonRecoverable("%v", err))

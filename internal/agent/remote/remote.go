@@ -1,10 +1,12 @@
 // Package remote lets operations reach their manager over its REST API: it implements script.Manager on package client
 // with the token of the operation's execution.
 //
-// It translates and nothing else: no retries of its own, no caching, no batching. It is safe for concurrent use.
+// It translates and nothing else: no caching, no batching; an update whose answer was lost is settled, and Patient waits
+// for a manager that is away. It is safe for concurrent use.
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,8 +74,30 @@ func (m *Manager) NodeInstance(ctx context.Context, id model.InstanceID) (*model
 func (m *Manager) UpdateNodeInstance(ctx context.Context, id model.InstanceID, version int, properties model.Document,
 	state model.InstanceState,
 ) error {
-	_, err := m.c.UpdateNodeInstance(ctx, id, client.InstanceUpdate{Version: version, State: &state, RuntimeProperties: properties}, false)
-	return faultOf(err)
+	update := client.InstanceUpdate{Version: version, State: &state, RuntimeProperties: properties}
+	_, err := m.c.UpdateNodeInstance(ctx, id, update, false)
+	var lost *client.Unreachable
+	if !errors.As(err, &lost) || ctx.Err() != nil {
+		return faultOf(err)
+	}
+	// Whether the manager has taken the update shows in what it has now.
+	now, readErr := m.c.GetNodeInstance(ctx, id, false)
+	switch {
+	case readErr != nil:
+		return faultOf(err)
+	case now.Version > version && sameDocument(now.RuntimeProperties, properties):
+		return nil
+	case now.Version == version:
+		_, err = m.c.UpdateNodeInstance(ctx, id, update, false)
+		return faultOf(err)
+	}
+	return fault.New(fault.Conflict, "Node instance %s was changed by somebody else while the manager could not be reached", id)
+}
+
+func sameDocument(a, b model.Document) bool {
+	x, errX := model.EncodeJSON(a)
+	y, errY := model.EncodeJSON(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // PostEvents stores logs and events.

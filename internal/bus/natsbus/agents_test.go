@@ -98,6 +98,9 @@ func TestAgentAtWork(t *testing.T) {
 			refused := 0
 			parts.Go(func() {
 				_ = b.TakeUp(ctx, func(_ context.Context, up natsbus.Up) error {
+					if up.IsFresh {
+						return b.RenewQueue(t.Context(), "tasks/"+up.Agent)
+					}
 					if up.ID == "no" {
 						return errors.New("not yours")
 					}
@@ -238,6 +241,9 @@ func TestAgentIsolation(t *testing.T) {
 	got := make(chan string, 10)
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
+	work.Go(func() {
+		_ = b.TakeUp(ctx, func(context.Context, natsbus.Up) error { return nil })
+	})
 	work.Go(func() {
 		_ = two.Receive(ctx, "tasks/blue/two", bus.ReceiveOptions{Slots: 1}, func(_ context.Context, m bus.Message) error {
 			got <- string(m.Data)

@@ -27,6 +27,7 @@ const (
 	queueHeader = "Reify-Queue"
 	topicHeader = "Reify-Topic"
 	idHeader    = "Reify-Id"
+	freshHeader = "Reify-Fresh"
 
 	upWait       = 5 * time.Second
 	pingEvery    = 10 * time.Second
@@ -127,8 +128,17 @@ func (b *Bus) notifyUp(topic string, data []byte) error {
 	return nil
 }
 
-// ownConsumer finds the consumer of the agent's queue, which the manager makes when the agent connects.
+// ownConsumer finds the consumer of the agent's queue, which the manager makes when the agent connects. The first time it
+// asks for what a process before this one had taken and not finished, which would otherwise come after its AckWait only.
 func (b *Bus) ownConsumer(ctx context.Context, queue string) (jetstream.Consumer, error) {
+	if !b.isKnown.Load() {
+		m := nats.NewMsg(upPrefix + b.agent)
+		m.Header.Set(freshHeader, "true")
+		if err := b.askUp(ctx, m); err != nil {
+			return nil, fmt.Errorf("begin to receive from queue %s: %w", queue, err)
+		}
+		b.isKnown.Store(true)
+	}
 	consumer, err := b.js.Consumer(ctx, streamName, token(queue))
 	if err != nil {
 		return nil, fmt.Errorf("find queue %s: %w", queue, err)

@@ -47,6 +47,15 @@ func (b *Bus) EnsureQueue(ctx context.Context, queue string) error {
 	return err
 }
 
+// RenewQueue delivers again at once what an agent had taken from its queue and not finished.
+func (b *Bus) RenewQueue(ctx context.Context, queue string) error {
+	err := b.js.DeleteConsumer(ctx, streamName, token(queue))
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("renew queue %s: %w", queue, err)
+	}
+	return b.EnsureQueue(ctx, queue)
+}
+
 // DropQueue forgets a queue with all that waits in it. One that does not exist is no error.
 func (b *Bus) DropQueue(ctx context.Context, queue string) error {
 	stream, err := b.js.Stream(ctx, streamName)
@@ -75,6 +84,8 @@ type Up struct {
 	Queue, Topic string
 	ID           string
 	Data         []byte
+	// IsFresh says that the agent was started and has nothing of what was delivered before; nothing else is set then.
+	IsFresh bool
 }
 
 // ErrAgain is for what cannot be taken from an agent now; the agent sends it again.
@@ -107,7 +118,7 @@ func (b *Bus) TakeUp(ctx context.Context, take func(context.Context, Up) error) 
 
 func (b *Bus) takeUp(ctx context.Context, m *nats.Msg, take func(context.Context, Up) error) {
 	up := Up{Agent: name(m.Subject[len(upPrefix):]), ID: m.Header.Get(idHeader), Data: m.Data,
-		Queue: name(m.Header.Get(queueHeader)), Topic: name(m.Header.Get(topicHeader))}
+		Queue: name(m.Header.Get(queueHeader)), Topic: name(m.Header.Get(topicHeader)), IsFresh: m.Header.Get(freshHeader) != ""}
 	err := take(ctx, up)
 	if m.Reply == "" {
 		return

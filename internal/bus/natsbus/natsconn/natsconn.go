@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -61,6 +62,8 @@ type Bus struct {
 	js    jetstream.JetStream
 	// agent is the token of the agent whose connection this is, empty for a manager's.
 	agent string
+	// isKnown is set when the manager knows that this process receives from the agent's queue.
+	isKnown atomic.Bool
 }
 
 var _ bus.Bus = (*Bus)(nil)
