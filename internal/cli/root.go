@@ -124,7 +124,7 @@ func (a *app) root() *cobra.Command {
 	group(root)
 	root.AddCommand(a.upCommand(), a.downCommand(), a.installCommand(), a.uninstallCommand(), a.blueprintsCommand(),
 		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
-		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.profilesCommand(), a.statusCommand(),
+		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.agentsCommand(), a.profilesCommand(), a.statusCommand(),
 		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand())
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))

@@ -33,7 +33,16 @@ type AgentScript struct {
 
 // MakeAgentScript makes the account of an agent and returns the script that installs it.
 func (c *Client) MakeAgentScript(ctx context.Context, name string, p AgentScriptParams) (AgentScript, error) {
-	return send[AgentScript](ctx, c, request{method: http.MethodPost, path: path("agents", name, "install-script"), json: p})
+	return c.agentScript(ctx, name, p)
+}
+
+// AgentScriptWith is MakeAgentScript with the fields of the request as they are.
+func (c *Client) AgentScriptWith(ctx context.Context, name string, fields model.Document) (AgentScript, error) {
+	return c.agentScript(ctx, name, fields)
+}
+
+func (c *Client) agentScript(ctx context.Context, name string, body any) (AgentScript, error) {
+	return send[AgentScript](ctx, c, request{method: http.MethodPost, path: path("agents", name, "install-script"), json: body})
 }
 
 // RevokeAgent ends the account of an agent and with it its connection.

@@ -245,4 +245,3 @@ func (r *remoteRig) instances(node model.NodeID) []client.NodeInstance {
 	}
 	return found
 }
-

@@ -21,7 +21,10 @@ import (
 // Manager is a manager seen through its API.
 type Manager struct{ c *client.Client }
 
-var _ script.Manager = (*Manager)(nil)
+var (
+	_ script.Manager      = (*Manager)(nil)
+	_ script.AgentScripts = (*Manager)(nil)
+)
 
 // New returns the manager behind a client.
 func New(c *client.Client) *Manager { return &Manager{c: c} }
@@ -131,4 +134,14 @@ func (m *Manager) Get(ctx context.Context, path string) (json.RawMessage, error)
 func (m *Manager) ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error) {
 	x, err := m.c.GetExecution(ctx, id, "status")
 	return x.Status, faultOf(err)
+}
+
+// AgentScript makes the account of the agent of a host and returns the script that installs it there.
+func (m *Manager) AgentScript(ctx context.Context, name string, host model.InstanceID, settings model.Document) (string, error) {
+	body := model.Document{"node_instance_id": host}
+	for k, v := range settings {
+		body[k] = v
+	}
+	s, err := m.c.AgentScriptWith(ctx, name, body)
+	return s.Script, faultOf(err)
 }
