@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,5 +107,16 @@ func TestAgentsOverTLS(t *testing.T) {
 	r.install()
 	if x := r.ended(r.begin().ID); x.Status != model.ExecutionTerminated {
 		t.Fatalf("the operations ended %s: %s", x.Status, x.Error)
+	}
+}
+
+// TestSSHHostsExample plays the example with the demo, which checks every step of it.
+func TestSSHHostsExample(t *testing.T) {
+	newSSHHost(t)
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./internal/tools/demo", "--example", "ssh-hosts", "--bin", program)
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Everything is as it should be") {
+		t.Errorf("the demo: %v\n%s", err, out)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,6 +21,9 @@ import (
 
 // machines are the names of processors as uname says them, by their names in Go.
 var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
+
+// Machines returns the names of processors for which there are packages, as uname says them, by their names in Go.
+func Machines() map[string]string { return maps.Clone(machines) }
 
 // PackageName is the name of the agent's package for Linux on a machine such as x86_64 (operations, section 7.4).
 func PackageName(machine string) string { return "manylinux-" + machine + "-agent.tar.gz" }
