@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -118,5 +120,60 @@ func TestSSHHostsExample(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "Everything is as it should be") {
 		t.Errorf("the demo: %v\n%s", err, out)
+	}
+}
+
+// counting is an operation that counts what calls of ctx cost on its host, in tenths of a millisecond.
+const counting = `#!/bin/bash
+set -e
+begin=$(date +%s%N)
+for n in $(seq 50); do ctx instance id >/dev/null; done
+ctx instance runtime-properties cost "@$(( ($(date +%s%N) - begin) / 50 / 100000 ))"
+`
+
+// TestCtxOnHost measures a call of ctx on a host agent; it fails only when that costs what it did with Python.
+func TestCtxOnHost(t *testing.T) {
+	r := newRemoteRig(t, manyHere, counting)
+	r.install()
+	first := string(r.instances("app")[0].ID)
+	x := r.execute("d", "execute_operation", model.Document{"operation": "work.do", "node_instance_ids": []string{first}})
+	if x.Status != model.ExecutionTerminated {
+		t.Fatalf("the operation ended %s: %s", x.Status, x.Error)
+	}
+	for _, i := range r.instances("app") {
+		if string(i.ID) != first {
+			continue
+		}
+		cost, err := strconv.ParseFloat(fmt.Sprint(i.RuntimeProperties["cost"]), 64)
+		if err != nil || cost > 1000 {
+			t.Errorf("a call of ctx costs %v tenths of a millisecond (%v)", i.RuntimeProperties["cost"], err)
+		}
+		t.Logf("a call of ctx on a host: %.1f ms", cost/10)
+	}
+}
+
+// TestAgentIsNobodyElsewhere tries the account of an agent at the REST API.
+func TestAgentIsNobodyElsewhere(t *testing.T) {
+	r := newRemoteRig(t, manyHere, slowNote)
+	r.install()
+	s, err := setup.Read(filepath.Join(r.dir, "a", setup.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]client.Config{
+		"password": {Username: s.Tenant + "/" + s.Name, Password: s.Secret}, "token": {Token: s.Secret}, "execution token": {ExecutionToken: s.Secret},
+	} {
+		cfg.URL, cfg.Tenant = r.url, model.DefaultTenant
+		c, err := client.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.ListDeployments(t.Context(), client.ListOptions{}); !client.IsUnauthorized(err) {
+			t.Errorf("the agent lists deployments with its secret as %s: %v", name, err)
+		}
+		if d, err := c.Resource(t.Context(), "blueprints/default_tenant/hosts/blueprint.yaml"); !client.IsUnauthorized(err) {
+			t.Errorf("the agent reads a file with its secret as %s: %v, %v", name, d, err)
+		}
+		c.Close()
 	}
 }

@@ -386,3 +386,32 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("install ended %s: %s", x.Status, x.Error)
 	}
 }
+
+// TestManagerKilledBesideAgents kills the manager while operations run on a host: they go on, and their results arrive when
+// it is back.
+func TestManagerKilledBesideAgents(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	r := newRemoteRig(t, manyHere, slowNote, "--listen", address)
+	r.install()
+	x := r.begin()
+	for _, at := range []int{3, 9} {
+		r.await("some operations to run", func() bool { return len(r.lines()) >= at })
+		r.kill()
+		r.start()
+	}
+	got := r.ended(x.ID)
+	if got.Status != model.ExecutionTerminated {
+		t.Fatalf("the execution ended %s: %s\n%s", got.Status, got.Error, r.ok("events", "list", string(x.ID)))
+	}
+	checkOperations(t, r.client(), x.ID)
+	for id, n := range r.count("begin") {
+		if n != 1 {
+			t.Errorf("%s began %d times", id, n)
+		}
+	}
+}
