@@ -201,6 +201,11 @@ func TestAgentsOverSSH(t *testing.T) {
 	if x := r.execute("d", "validate_agents", nil); x.Status != model.ExecutionTerminated {
 		t.Errorf("validate_agents ended %s: %s", x.Status, x.Error)
 	}
+	r.ok("agents", "validate", "-d", "d")
+	first := string(r.instances("host_a")[0].ID)
+	if out := r.ok("agents", "logs", first, "-d", "d"); !strings.Contains(out, "on a") || strings.Contains(out, "on b") {
+		t.Errorf("logs of agent %s:\n%s", first, out)
+	}
 	r.upgrade()
 	if x := r.execute("d", "uninstall", nil); x.Status != model.ExecutionTerminated {
 		t.Fatalf("uninstall ended %s: %s", x.Status, x.Error)
@@ -214,12 +219,11 @@ func TestAgentsOverSSH(t *testing.T) {
 // upgrade replaces both agents and looks for operations on the new ones.
 func (r *remoteRig) upgrade() {
 	r.t.Helper()
-	x := r.execute("d", "install_new_agents", model.Document{"stop_old_agent": true})
-	if x.Status != model.ExecutionTerminated {
-		r.t.Fatalf("install_new_agents ended %s: %s\n%s", x.Status, x.Error, r.ok("events", "list", string(x.ID)))
+	if out := r.ok("agents", "upgrade", "-d", "d", "--wave", "1"); !strings.Contains(out, "Upgraded 2 agents") {
+		r.t.Errorf("agents upgrade: %s", out)
 	}
 	before := len(r.lines())
-	x = r.execute("d", "execute_operation", model.Document{"operation": "cloudify.interfaces.lifecycle.start", "node_ids": []string{"app_a", "app_b"}})
+	x := r.execute("d", "execute_operation", model.Document{"operation": "cloudify.interfaces.lifecycle.start", "node_ids": []string{"app_a", "app_b"}})
 	if x.Status != model.ExecutionTerminated {
 		r.t.Fatalf("execute_operation ended %s: %s", x.Status, x.Error)
 	}
