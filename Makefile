@@ -46,7 +46,7 @@ docs-check: ## fail when a generated document is out of date
 	$(GO) run ./internal/tools/docs --check
 
 bench: build ## run the benchmarks whose figures are in docs/performance.md
-	$(GO) test -run '^$$' -bench . ./...
+	$(GO) test -timeout 60m -run '^$$' -bench . ./...
 	$(GO) run ./internal/tools/bench
 
 clean: ## remove what was built

@@ -126,8 +126,8 @@ func in(rooms ...string) []string {
 
 // The storeys, from the ground up. Tests and developer programs are outside of the house.
 var (
-	knowledge  = in("dsl", "topology", "workflow", "auth", "model", "fault")
-	ground     = in("store", "bus", "blob", "tsdb", "secret", "clock", "config", "obs", "archive")
+	knowledge  = in("dsl", "topology", "workflow", "auth", "recurrence", "model", "fault")
+	ground     = in("store", "bus", "blob", "tsdb", "secret", "clock", "config", "obs", "archive", "certs", "vault", "directory", "issuer")
 	transports = in("api", "fileserver", "web")
 	doors      = in("cli", "server")
 )

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,6 +28,7 @@ import (
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
 	"github.com/reifyhq/reify/internal/script/ctxcmd"
 )
 
@@ -50,6 +52,7 @@ type settings struct {
 	name, tenant, queue  string
 	bus, manager, caFile string
 	workDir, python      string
+	base, wheelhouse     string
 	slots                int
 
 	// What follows is known of an installed agent only.
@@ -110,6 +113,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.caFile, "ca", "", "file with the certificate authorities of the manager (those of the system)")
 	flags.StringVar(&s.workDir, "work-dir", "", "directory of the agent (required)")
 	flags.StringVar(&s.python, "python", "python3", "interpreter for Python scripts")
+	flags.StringVar(&s.base, "python-base", "", "directory of the environment of Python plugins (base in the work directory)")
+	flags.StringVar(&s.wheelhouse, "wheelhouse", "", "directory of wheels to make that environment from (the package registry)")
 	flags.IntVar(&s.slots, "slots", defaultSlots, "operations at the same time")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -160,10 +165,22 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	defer b.Close()
+	plugins, err := pluginHost(s, roots, log)
+	if err != nil {
+		return err
+	}
+	if err := plugins.Start(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		if err := plugins.Close(); err != nil {
+			log.Error("end Python plugins", "error", err)
+		}
+	}()
 	log.Info("agent started", "name", s.name, "version", programVersion())
 	return agent.New(agent.Options{
 		Name: s.name, Queue: s.address(), WorkDir: s.workDir, Env: s.environment(),
-		Bus: b, Clock: clock.Real{}, Slots: s.slots, Python: s.python, Log: log,
+		Bus: b, Clock: clock.Real{}, Slots: s.slots, Python: s.python, Log: log, Plugins: plugins,
 		ManagerFor: func(m *operation.Message) agent.Manager {
 			return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
 		},
@@ -206,6 +223,27 @@ func (s settings) logLevel() slog.Level {
 		return slog.LevelInfo
 	}
 	return l
+}
+
+// pluginHost makes what runs Python plugins on this host.
+func pluginHost(s settings, roots *x509.CertPool, log *slog.Logger) (*pyhost.Host, error) {
+	upstream, err := url.Parse(s.manager)
+	if err != nil {
+		return nil, fmt.Errorf("manager URL %q: %w", s.manager, err)
+	}
+	base := s.base
+	if base == "" {
+		base = filepath.Join(s.workDir, "base")
+	}
+	return pyhost.New(pyhost.Options{
+		Name: s.name, Kind: pyhost.KindAgent, WorkDir: s.workDir, CtxDir: filepath.Join(s.workDir, "bin"), SetupOnUse: true,
+		Base:  pyhost.Base{Dir: base, Python: s.python, Wheelhouse: s.wheelhouse, Advice: "reify python setup --python.base " + base + " on this host"},
+		Clock: clock.Real{}, Upstream: upstream, Log: log,
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true,
+			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, Proxy: http.ProxyFromEnvironment,
+		},
+	}), nil
 }
 
 func programVersion() string {

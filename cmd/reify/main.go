@@ -13,6 +13,7 @@ import (
 	"github.com/reifyhq/reify/internal/cli"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/script/ctxcmd"
+	"github.com/reifyhq/reify/internal/server"
 )
 
 // version and commit are set when the program is built: -ldflags "-X main.version=1.2.3 -X main.commit=abc".
@@ -39,6 +40,11 @@ func run() int {
 		Version:    programVersion(),
 		Server:     runServer,
 		ConfigShow: showConfig,
+
+		CertificatesShow:   certificates(server.ShowCertificates),
+		CertificatesExport: certificates(server.ExportCA),
+		PythonSetup:        setupPython,
+		PythonStatus:       showPython,
 	}).Run(ctx, os.Args[1:])
 }
 

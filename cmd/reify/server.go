@@ -27,7 +27,7 @@ func runServer(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err != nil {
 		return cli.Usage(err)
 	}
-	log, _, err := obs.NewLogger(stderr, obs.Options{Level: c.Log.Level, Format: c.Log.Format})
+	log, level, err := obs.NewLogger(stderr, obs.Options{Level: c.Log.Level, Format: c.Log.Format})
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,13 @@ func runServer(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	}
 	return server.Run(ctx, server.Options{
 		Config: *c, Log: log, Out: stdout, Version: programVersion(), Commit: commit, Ctx: self,
+		Reload: func() (*config.Config, error) {
+			again, _, err := config.Load(args, os.Environ(), os.ReadFile)
+			if err != nil {
+				return nil, err
+			}
+			return again, obs.SetLevel(level, again.Log.Level)
+		},
 	})
 }
 

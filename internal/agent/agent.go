@@ -7,7 +7,7 @@
 // The agent never decides about retries, never touches a database and knows the manager only through Manager.
 //
 // Invariants: the result of an attempt is in the journal before it is reported, and reported before its message is
-// acknowledged; its logs reach the manager before its result; a killed attempt is never reported; no process of an
+// acknowledged; its logs reach the manager before its result; a killed attempt has no result; no process of an
 // attempt outlives its kill.
 //
 //	message ─▶ journal? ─▶ execution still wanted? ─▶ started ─▶ function ─▶ logs ─▶ journal ─▶ finished ─▶ ack
@@ -18,10 +18,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ import (
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
 	"github.com/reifyhq/reify/internal/script"
 )
 
@@ -40,6 +43,10 @@ type Manager interface {
 	script.Manager
 	// ExecutionStatus returns the status of an execution; fault.Unauthorized when the token is no longer valid.
 	ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error)
+	// Open opens a file of the API, such as plugins/ID/archive; the caller closes it.
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Put writes a JSON document of the API, such as plugins/ID.
+	Put(ctx context.Context, path string, body any) error
 }
 
 // Options configure an agent. Bus, WorkDir and ManagerFor are required.
@@ -65,10 +72,13 @@ type Options struct {
 	Python string
 	// Env is the environment of operations before the agent's own additions; the agent's own when nil.
 	Env []string
+	// Functions are further functions by the names of their tasks. Nil has none.
+	Functions map[string]Function
 	// Find returns more functions, such as those of installed plugins; it is asked after the built-in ones. Nil has none.
 	Find func(*operation.Message) (Function, bool)
-	// Functions are more functions by name; they win over the built-in ones.
-	Functions map[string]Function
+	// Plugins runs what is not built in: the operations of Python plugins. Nil has none. It must be started before Run
+	// and closed after it.
+	Plugins *pyhost.Host
 	// Log receives what happens to the agent itself; nil discards it.
 	Log *slog.Logger
 }
@@ -82,6 +92,8 @@ type Agent struct {
 	running   registry
 	// quit ends Run.
 	quit context.CancelCauseFunc
+	// waiting are the attempts that run beyond the slots.
+	waiting sync.WaitGroup
 }
 
 // New returns an agent that has not started anything yet.
@@ -147,6 +159,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	}
 	parts.Wait()
+	a.waiting.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) &&
 		!errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("agent %s: %w", a.o.Name, err)
@@ -155,7 +168,9 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 func (a *Agent) receive(ctx context.Context) error {
-	return a.o.Bus.Receive(ctx, a.o.Queue.TaskQueue(), bus.ReceiveOptions{Slots: a.o.Slots}, a.handle)
+	return a.o.Bus.Receive(ctx, a.o.Queue.TaskQueue(), bus.ReceiveOptions{Slots: a.o.Slots}, func(inner context.Context, m bus.Message) error {
+		return a.handle(ctx, inner, m)
+	})
 }
 
 func (a *Agent) servePings(ctx context.Context) error {
@@ -174,10 +189,28 @@ func (a *Agent) watchCancels(ctx context.Context) error {
 			a.log.Warn("ignored a cancel", "error", err)
 			return
 		}
-		if n := a.running.kill(c.Execution); n > 0 {
+		if n := a.running.kill(c); n > 0 {
 			a.log.Info("killing operations", "execution", c.Execution, "operations", n)
 		}
+		a.tellKilled(slices.DeleteFunc(c.Attempts, func(id string) bool {
+			past := a.journal.lookup(id)
+			return !past.dropped && past.result == nil
+		}))
 	})
+}
+
+// tellKilled says that nothing runs any more of attempts. Nobody depends on it: the question is repeated.
+func (a *Agent) tellKilled(attempts []string) {
+	if len(attempts) == 0 {
+		return
+	}
+	data, err := json.Marshal(operation.Killed{Attempts: attempts})
+	if err == nil {
+		err = a.o.Bus.Notify(operation.KilledTopic, data)
+	}
+	if err != nil {
+		a.log.Warn("tell that operations were killed", "attempts", len(attempts), "error", err)
+	}
 }
 
 // endLeftovers ends the process groups that a dead predecessor left running.
@@ -189,6 +222,10 @@ func (a *Agent) endLeftovers() {
 		}
 		a.log.Warn("ending a process of a dead predecessor", "attempt", id, "pid", p.PID)
 		ends.Go(func() { script.EndGroup(a.o.Clock, p.PID) })
+	}
+	for id, group := range groupsOf(a.journal.unknown()) {
+		a.log.Warn("ending a process of a dead predecessor that it had not noted yet", "attempt", id, "group", group)
+		ends.Go(func() { script.EndGroup(a.o.Clock, group) })
 	}
 	ends.Wait()
 }
@@ -217,7 +254,13 @@ func (r *registry) begin(t *attempt, now time.Time) bool {
 func (r *registry) stuck(slots int, since time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.attempts) >= slots && !r.latest.After(since)
+	n := 0
+	for _, t := range r.attempts {
+		if !t.waits {
+			n++
+		}
+	}
+	return n >= slots && !r.latest.After(since)
 }
 
 func (r *registry) end(t *attempt) {
@@ -226,13 +269,13 @@ func (r *registry) end(t *attempt) {
 	delete(r.attempts, t.key())
 }
 
-// kill ends the attempts of an execution and returns how many there are.
-func (r *registry) kill(execution model.ExecutionID) int {
+// kill ends the attempts that are meant and returns how many there are.
+func (r *registry) kill(c operation.Cancel) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
 	for _, t := range r.attempts {
-		if t.execution == execution {
+		if c.Means(t.id) {
 			t.cancel(errKilled)
 			n++
 		}

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -166,6 +168,7 @@ func TestDeadPredecessor(t *testing.T) {
 	journal := filepath.Join(r.options.WorkDir, "journal")
 	left, stranger := sleeper(t), sleeper(t)
 	lines := started("exec/t1/0", left, startTime(t, left)) + started("exec/t2/0", stranger, "12345") +
+		`{"attempt":"exec/t4/0","event":"started","at":"` + now() + `"}` + "\n" +
 		`{"attempt":"exec/t3/0","event":"started","at":"` + now() + `"}` + "\n" + `{"attempt":"exec/t1/0","event":"finis`
 	if err := os.WriteFile(journal, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
@@ -173,8 +176,14 @@ func TestDeadPredecessor(t *testing.T) {
 	r.options.Find = func(m *operation.Message) (agent.Function, bool) {
 		return agent.Function{}, m.Context.TaskName == "custom.task"
 	}
+	// One process was started and the agent died before it could note it; another one belongs to an attempt that ended.
+	unnoted, other := sleeper(t, "REIFY_ATTEMPT=exec/t4/0"), sleeper(t, "REIFY_ATTEMPT=exec/ended/0")
 	r.start(t)
 	waitFor(t, "the end of the leftover process", func() bool { return !alive(left) })
+	waitFor(t, "the end of the process that was not noted", func() bool { return !alive(unnoted) })
+	if !alive(other) {
+		t.Error("a process of an attempt that does not run was ended")
+	}
 	if !alive(stranger) {
 		t.Error("a process with the same number and another start was ended")
 	}
@@ -193,9 +202,10 @@ func TestDeadPredecessor(t *testing.T) {
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
 // sleeper starts a process that leads a group.
-func sleeper(t *testing.T) int {
+func sleeper(t *testing.T, env ...string) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "300")
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -275,6 +285,53 @@ func TestKill(t *testing.T) {
 		if got := value(r.finished(t, task)); got != "again" {
 			t.Errorf("%s after the resume: %s", task, got)
 		}
+	}
+}
+
+func TestTellsWhatWasKilled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newMembus())
+	r.start(t)
+	file := filepath.Join(t.TempDir(), "pid")
+	r.send(t, message("t1", "echo $$ > "+file+"; sleep 300"), 0)
+	waitFor(t, "start", exists(file))
+	told := make(chan operation.Killed, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		_ = r.bus.Watch(ctx, operation.KilledTopic, func(data []byte) {
+			if k, err := operation.DecodeKilled(data); err == nil {
+				told <- k
+			}
+		})
+	})
+	defer watch.Wait()
+	defer cancel()
+	attempt := operation.DispatchID("exec", "t1", 0)
+	ask := func(serial int) {
+		data, err := json.Marshal(operation.Cancel{Execution: "exec", Serial: serial,
+			Attempts: []string{attempt, operation.DispatchID("exec", "never", 0)}})
+		if err == nil {
+			err = r.bus.Notify(operation.CancelTopic, data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 2 {
+		// The first question kills and is answered when the process group has ended, the second one is answered at once.
+		waitFor(t, fmt.Sprintf("answer %d", n+1), func() bool {
+			ask(1)
+			select {
+			case k := <-told:
+				if !slices.Equal(k.Attempts, []string{attempt}) || alive(readPID(t, file)) {
+					t.Errorf("told of %v while the process is alive: %v", k.Attempts, alive(readPID(t, file)))
+				}
+				return true
+			default:
+				return false
+			}
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/fault"
@@ -31,6 +32,8 @@ type attempt struct {
 	resumed bool
 	// isLast is set when the agent ends after this attempt.
 	isLast bool
+	// waits is set when the attempt holds no slot.
+	waits bool
 }
 
 // key says what the attempt is of, whatever its dispatch.
@@ -41,8 +44,9 @@ func (t *attempt) key() string {
 	return string(t.execution) + "/" + string(t.task)
 }
 
-// handle is one delivery of a task message, in the order of operations, section 2. A nil error acknowledges it.
-func (a *Agent) handle(ctx context.Context, m bus.Message) error {
+// handle is one delivery of a task message, in the order of operations, section 2. A nil error acknowledges it. life is
+// the life of the agent, ctx that of the delivery.
+func (a *Agent) handle(life, ctx context.Context, m bus.Message) error {
 	t := &attempt{id: m.ID, delivery: m.Deliveries}
 	message, err := operation.DecodeMessage(m.Data)
 	if err == nil {
@@ -61,18 +65,51 @@ func (a *Agent) handle(ctx context.Context, m bus.Message) error {
 		a.log.Error("ignored a task message for another agent", "id", t.id, "address", message.Address)
 		return nil
 	}
+	t.waits = a.functions[message.Context.TaskName].Waits
+	if t.waits {
+		ctx = life
+	}
 	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	t.cancel = cancel
 	if !a.running.begin(t, a.o.Clock.Now()) {
+		cancel(nil)
 		return errRunning
 	}
+	if t.waits {
+		a.waiting.Go(func() { a.wait(ctx, inner, t) })
+		return nil
+	}
+	defer cancel(nil)
 	defer a.running.end(t)
 	err = a.attempt(ctx, inner, t)
 	if err == nil && t.isLast {
 		a.quit(errStopped)
 	}
 	return err
+}
+
+// reportAgain is how long a waiting attempt lets pass before it tries again to report.
+const reportAgain = time.Second
+
+// wait runs an attempt whose message is acknowledged already: the engine sends again what this agent forgot when it died,
+// and the journal knows what was done. As nobody else brings the attempt back, it insists on being reported.
+func (a *Agent) wait(ctx, inner context.Context, t *attempt) {
+	defer t.cancel(nil)
+	defer a.running.end(t)
+	for {
+		err := a.attempt(ctx, inner, t)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		a.log.Warn("an operation that waits could not go on; trying again", "attempt", t.id, "error", err)
+		timer := a.o.Clock.NewTimer(reportAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C():
+		}
+	}
 }
 
 // refuse answers a message that cannot be read; when it does not even say whose it is, nobody waits for an answer.
@@ -133,6 +170,9 @@ func (a *Agent) find(t *attempt) (Function, *model.TaskError) {
 	f, ok := a.functions[name]
 	if !ok && a.o.Find != nil {
 		f, ok = a.o.Find(t.message)
+	}
+	if !ok && a.o.Plugins != nil {
+		f, ok = Function{Run: runPython, Resumable: true}, true
 	}
 	plugin := t.message.Context.Plugin.Name
 	if plugin == "" {
@@ -198,7 +238,11 @@ func (a *Agent) batch(t *attempt) script.Batch {
 // drop forgets an attempt that nobody wants to hear of.
 func (a *Agent) drop(t *attempt) error {
 	a.log.Info("dropped operation", "attempt", t.id)
-	return a.journal.drop(t.id, t.token())
+	if err := a.journal.drop(t.id, t.token()); err != nil {
+		return err
+	}
+	a.tellKilled([]string{t.id})
+	return nil
 }
 
 // token is the hash of the execution token. A resumed execution has a new one, so that what was dropped for the old one

@@ -2,13 +2,16 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
 	"github.com/reifyhq/reify/internal/script"
 )
 
@@ -20,6 +23,9 @@ type Function struct {
 	Resumable bool
 	// Instant says that the function neither starts processes nor changes anything.
 	Instant bool
+	// Waits says that the function mostly waits for others and is resumable: it holds no slot, so that what it waits for
+	// finds one.
+	Waits bool
 }
 
 // Operation is a task as a function sees it.
@@ -99,16 +105,38 @@ func runScript(ctx context.Context, op *Operation) operation.Result {
 	defer output.Close()
 	return script.Run(ctx, script.Request{
 		Message: op.Message, Manager: op.Manager, Emit: op.Emit, Clock: a.o.Clock,
-		Env: a.environment(op.Message), TempDir: a.o.TempDir, WorkDir: a.o.WorkDir,
+		Env: append(a.environment(op.Message), attemptVariable+"="+op.attempt.id), TempDir: a.o.TempDir, WorkDir: a.o.WorkDir,
 		CtxDir: a.ctxDir(), Python: a.o.Python, PythonDir: a.pythonDir(), Output: output,
-		Started: func(pid int) error {
-			p, err := describeProcess(pid)
-			if err != nil {
-				return err
-			}
-			return a.journal.start(op.attempt.id, p)
-		},
+		Started: op.started,
 	})
+}
+
+// runPython runs an operation of a Python plugin. Whether it can be resumed is its own decision: the context says that it
+// was started before.
+func runPython(ctx context.Context, op *Operation) operation.Result {
+	a := op.agent
+	output, err := a.deploymentLog(string(op.Message.Context.DeploymentID))
+	if err != nil {
+		return operation.Fail(operation.Exception("OSError", "%v", err))
+	}
+	defer output.Close()
+	return a.o.Plugins.Run(ctx, pyhost.Request{
+		Message: op.Message, Files: op.Manager, Emit: op.Emit, Env: a.environment(op.Message), Output: output,
+		Started: op.started,
+	})
+}
+
+// started notes the process of an operation in the journal, so that a successor can end it.
+func (op *Operation) started(pid int) error {
+	p, err := describeProcess(pid)
+	if errors.Is(err, fs.ErrNotExist) {
+		// It has ended already, and so there is nothing to be ended.
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return op.agent.journal.start(op.attempt.id, p)
 }
 
 // environment is what operations find in their environment (operations, section 3.2).

@@ -148,6 +148,20 @@ func (j *journal) processes() map[string]process {
 	return found
 }
 
+// unknown returns the attempts that were started, did not end, and have no process that was noted: it may have been started
+// the moment before the agent died.
+func (j *journal) unknown() map[string]bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	found := map[string]bool{}
+	for id, p := range j.attempts {
+		if p.started && p.process == nil && p.result == nil && !p.dropped {
+			found[id] = true
+		}
+	}
+	return found
+}
+
 // start notes that an attempt was started, and by which process once that is known.
 func (j *journal) start(id string, p *process) error {
 	return j.append(entry{Attempt: id, Event: "started", Process: p})

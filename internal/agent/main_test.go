@@ -19,6 +19,7 @@ import (
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/bus/membus"
 	"github.com/reifyhq/reify/internal/clock"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/script"
@@ -256,4 +257,10 @@ func (r *rig) Download(ctx context.Context, path string) (io.ReadCloser, error) 
 
 func (r *rig) Get(ctx context.Context, path string) (json.RawMessage, error) {
 	return r.manager.Get(ctx, path)
+}
+
+func (r *rig) Put(context.Context, string, any) error { return nil }
+
+func (r *rig) Open(context.Context, string) (io.ReadCloser, error) {
+	return nil, fault.New(fault.NotFound, "no such file")
 }

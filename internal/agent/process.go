@@ -1,12 +1,15 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // process identifies a process for longer than its number does: with the instant of its start and the boot of the
@@ -54,4 +57,37 @@ func startOf(pid int) (string, error) {
 func (p process) same() bool {
 	now, err := describeProcess(p.PID)
 	return err == nil && p.Start != "" && *now == p
+}
+
+// attemptVariable names the attempt in the environment of its process, for the moment before the process is noted in the
+// journal.
+const attemptVariable = "REIFY_ATTEMPT"
+
+// groupsOf finds the process groups that run one of the attempts, by the environment that they were started with. On a
+// system without /proc it finds nothing.
+func groupsOf(attempts map[string]bool) map[string]int {
+	found := map[string]int{}
+	if len(attempts) == 0 {
+		return found
+	}
+	own := syscall.Getpgrp()
+	// Processes come and go meanwhile; what cannot be read is gone or not ours.
+	all, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range all {
+		environ, _ := os.ReadFile(path)
+		for _, pair := range bytes.Split(environ, []byte{0}) {
+			id, ok := strings.CutPrefix(string(pair), attemptVariable+"=")
+			if !ok || !attempts[id] {
+				continue
+			}
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err != nil {
+				continue
+			}
+			if group, err := syscall.Getpgid(pid); err == nil && group != own {
+				found[id] = group
+			}
+		}
+	}
+	return found
 }

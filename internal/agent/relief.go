@@ -59,6 +59,6 @@ func (a *Agent) takeOne(ctx context.Context, waiting <-chan struct{}) error {
 	return a.o.Bus.Receive(one, a.o.Queue.TaskQueue(), bus.ReceiveOptions{Slots: 1}, func(_ context.Context, m bus.Message) error {
 		take()
 		defer stop()
-		return a.handle(ctx, m)
+		return a.handle(ctx, ctx, m)
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 )
 
 // Handler answers one request for an authenticated actor. A returned error is rendered; nothing may have been written
@@ -29,7 +30,9 @@ type Handler func(w http.ResponseWriter, r *http.Request, a *service.Actor) erro
 // Door turns Handlers into http.Handlers.
 type Door struct {
 	Service *service.Service
-	Log     *slog.Logger
+	// Upkeep keeps the audit log and says what maintenance mode lets pass.
+	Upkeep *upkeep.Service
+	Log    *slog.Logger
 }
 
 // Authenticated wraps a handler: it authenticates the request, adds the audit headers and renders errors.
@@ -47,7 +50,7 @@ func (d Door) Authenticated(h Handler) http.Handler {
 			if err != nil {
 				return err
 			}
-			return h(w, r, a)
+			return d.audited(w, r, a, h)
 		})
 	})
 }
@@ -88,6 +91,9 @@ func credentials(r *http.Request) service.Credentials {
 		Tenant:         r.Header.Get("Tenant"),
 	}
 	c.User, c.Password, c.HasBasic = r.BasicAuth()
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		c.Bearer = strings.TrimSpace(token)
+	}
 	return c
 }
 
@@ -96,6 +102,7 @@ var statuses = map[fault.Code]int{
 	fault.Conflict:                  http.StatusConflict,
 	fault.Storage:                   http.StatusConflict,
 	fault.NotFound:                  http.StatusNotFound,
+	fault.ParentNotFound:            http.StatusNotFound,
 	fault.ImportedBlueprintNotFound: http.StatusNotFound,
 	fault.Unauthorized:              http.StatusUnauthorized,
 	fault.Forbidden:                 http.StatusForbidden,
@@ -107,8 +114,11 @@ var statuses = map[fault.Code]int{
 	fault.AmbiguousName:             http.StatusConflict,
 	fault.OnlyDeploymentUpdate:      http.StatusForbidden,
 	fault.MissingPremium:            http.StatusNotFound,
+	fault.CommunityOnly:             http.StatusNotFound,
 	fault.MaintenanceActive:         http.StatusServiceUnavailable,
 	fault.MaintenanceEntering:       http.StatusServiceUnavailable,
+	fault.NotRunningLDAP:            http.StatusInternalServerError,
+	fault.TooManyRequests:           http.StatusTooManyRequests,
 	fault.Internal:                  http.StatusInternalServerError,
 }
 

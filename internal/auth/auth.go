@@ -90,3 +90,65 @@ func (c Changes) Names() []string {
 	slices.Sort(added)
 	return append(names, added...)
 }
+
+// Grant is a role of a user and where it comes from: Group is empty for the user's own, Tenant for system roles.
+type Grant struct {
+	Role   string
+	Group  model.GroupName
+	Tenant model.TenantName
+	// Has reports whether the role has the permission in question.
+	Has bool
+}
+
+// Decision explains what Allows answers.
+type Decision struct {
+	IsAllowed bool
+	// IsBootstrap says that the user may do everything.
+	IsBootstrap bool
+	// Grants are all roles of the user that count, in the order in which they are looked at.
+	Grants []Grant
+	// Elsewhere are the tenants in which the user has a role with the permission, sorted.
+	Elsewhere []model.TenantName
+	// Holders are the roles that have the permission.
+	Holders []string
+}
+
+// Explain says why the user may do what the permission names in the tenant, or why not.
+func (c Changes) Explain(u *model.User, tenant model.TenantName, permission string) Decision {
+	d := Decision{IsBootstrap: u.IsBootstrap, IsAllowed: u.IsBootstrap}
+	add := func(g Grant) {
+		if g.Role == "" {
+			return
+		}
+		g.Has = c.Has(g.Role, permission)
+		d.Grants = append(d.Grants, g)
+		d.IsAllowed = d.IsAllowed || g.Has
+	}
+	elsewhere := func(roles map[model.TenantName]string) {
+		for t, role := range roles {
+			if t != tenant && c.Has(role, permission) {
+				d.Elsewhere = append(d.Elsewhere, t)
+			}
+		}
+	}
+	add(Grant{Role: u.Role})
+	if tenant != "" {
+		add(Grant{Role: u.TenantRoles[tenant], Tenant: tenant})
+	}
+	elsewhere(u.TenantRoles)
+	for _, g := range u.Groups {
+		add(Grant{Role: g.Role, Group: g.Name})
+		if tenant != "" {
+			add(Grant{Role: g.TenantRoles[tenant], Group: g.Name, Tenant: tenant})
+		}
+		elsewhere(g.TenantRoles)
+	}
+	slices.Sort(d.Elsewhere)
+	d.Elsewhere = slices.Compact(d.Elsewhere)
+	for _, role := range slices.Concat(SystemRoles, TenantRoles) {
+		if c.Has(role, permission) {
+			d.Holders = append(d.Holders, role)
+		}
+	}
+	return d
+}

@@ -33,6 +33,29 @@ type Plan struct {
 	ResourceTags   json.RawMessage               `json:"resource_tags"`
 	Labels         map[string]PlanLabel          `json:"labels"`
 	Instances      []PlanInstance                `json:"node_instances"`
+	Functions      []PlanFunction                `json:"inter_deployment_functions"`
+	Settings       PlanSettings                  `json:"deployment_settings"`
+}
+
+// PlanSettings are what a deployment starts with (dsl, section 8.14).
+type PlanSettings struct {
+	Groups    []model.DeploymentGroupID         `json:"default_groups"`
+	Schedules map[model.ScheduleID]PlanSchedule `json:"default_schedules"`
+}
+
+// PlanSchedule is an execution schedule that a plan declares.
+type PlanSchedule struct {
+	Workflow      string         `json:"workflow"`
+	Arguments     model.Document `json:"execution_arguments"`
+	Parameters    model.Document `json:"workflow_parameters"`
+	Since         string         `json:"since"`
+	Until         string         `json:"until"`
+	Recurrence    string         `json:"recurrence"`
+	Weekdays      []string       `json:"weekdays"`
+	Count         *int           `json:"count"`
+	Slip          int            `json:"slip"`
+	StopAfterFail bool           `json:"stop_after_fail"`
+	Enabled       *bool          `json:"default_enabled"`
 }
 
 // PlanLabel holds the values of a label that the plan declares.
@@ -99,6 +122,7 @@ func Prepare(ctx context.Context, b *model.Blueprint, d *model.Deployment, input
 	if err := model.DecodeJSON(data, &out); err != nil {
 		return nil, fmt.Errorf("read the plan of deployment %s: %w", d.ID, err)
 	}
+	out.placeFunctions()
 	return &out, nil
 }
 

@@ -131,9 +131,9 @@ func Update(tx store.Tx, env Env, t model.TenantName, id model.UpdateID, kind st
 		workflow.ChangeUpdateDropInstances:     up.dropInstances,
 		workflow.ChangeUpdateDropNodes:         up.dropNodes,
 		workflow.ChangeUpdateOperations:        up.operations,
-		// This manager keeps neither dependencies between deployments nor schedules, so there are none to bring up to date.
-		workflow.ChangeUpdateDependencies: func() error { return nil },
-		workflow.ChangeUpdateSchedules:    func() error { return nil },
+		workflow.ChangeUpdateDependencies:      up.dependencies,
+		// This manager keeps no schedules yet, so there are none to bring up to date.
+		workflow.ChangeUpdateSchedules: func() error { return nil },
 	}[kind]
 	if do == nil {
 		return nil, fault.New(fault.IllegalAction, "a deployment update has no change %q", kind)

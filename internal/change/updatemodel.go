@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -19,7 +20,31 @@ func (up *updating) attributes() error {
 	if d.Workflows == nil {
 		d.Workflows = map[string]model.Workflow{}
 	}
-	return up.tx.UpdateDeployment(d)
+	return dependency.Relabel(up.tx, dependency.Env{Now: up.env.Now, NewID: up.env.NewID}, d)
+}
+
+// dependencies makes what the functions of the new plan depend on the dependencies of the deployment. Instances that the
+// update adds count, those that it removes do not.
+func (up *updating) dependencies() error {
+	in, err := up.moving()
+	if err != nil {
+		return err
+	}
+	var list []*model.NodeInstance
+	removed, _ := divide(in.Removed, markRemoved)
+	for _, i := range up.instances {
+		if !slices.Contains(removed, i.ID) {
+			list = append(list, i)
+		}
+	}
+	for k := range in.Added {
+		if in.Added[k].Mark == markAdded {
+			list = append(list, &in.Added[k].NodeInstance)
+		}
+	}
+	_, err = dependency.Replace(up.tx, dependency.Env{Now: up.env.Now, NewID: up.env.NewID}, up.d.Tenant, up.d.ID,
+		up.next.Dependencies(up.d, list))
+	return err
 }
 
 // changeNodes brings nodes up to date and creates new ones. Relationships that are gone stay until nothing is done with

@@ -6,13 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
-
-func (a *app) agentsCommand() *cobra.Command {
-	return noun("agents", "Agents on hosts", []string{"agent"}, a.agentWork()...)
-}
 
 // agentWork are the verbs that do something with agents; each is a workflow of a deployment, or reads what it left.
 func (a *app) agentWork() []*cobra.Command {
@@ -79,7 +76,7 @@ func (a *app) agentsUpgrade() *cobra.Command {
 	cmd := verb("upgrade", "Replace agents by those of this manager, some at a time, and stop at the first that fails", 0, 0,
 		a.call(func(ctx context.Context, c *client.Client, _ []string) error {
 			if wave < 1 {
-				return usagef("--wave must be 1 or more")
+				return exit.Usagef("--wave must be 1 or more")
 			}
 			hosts, err := f.hosts(ctx, c)
 			if err != nil {

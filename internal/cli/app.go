@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/profile"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
@@ -58,7 +59,7 @@ func (a *app) target() (profile.Profile, error) {
 		p.Tenant = string(model.DefaultTenant)
 	}
 	if p.URL == "" {
-		return p, hint(&usageError{text: "no manager is set"},
+		return p, exit.Hint(&exit.UsageError{Text: "no manager is set"},
 			"Tell which one to use: reify profiles use http://HOST:PORT -u USER -p PASSWORD, or set REIFY_URL.")
 	}
 	return p, nil
@@ -79,7 +80,7 @@ func (a *app) storedTarget() (profile.Profile, error) {
 	if a.manager != "" {
 		p, ok := file.Profiles[a.manager]
 		if !ok {
-			return p, usagef("there is no profile %q; reify profiles list shows them", a.manager)
+			return p, exit.Usagef("there is no profile %q; reify profiles list shows them", a.manager)
 		}
 		return p, nil
 	}
@@ -113,7 +114,7 @@ func (a *app) clientFor(p profile.Profile) (*client.Client, error) {
 	}
 	c, err := client.New(cfg)
 	if err != nil {
-		return nil, &usageError{text: err.Error()}
+		return nil, &exit.UsageError{Text: err.Error()}
 	}
 	return c, nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/pack"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
@@ -25,7 +27,7 @@ func (a *app) blueprintsCommand() *cobra.Command {
 		a.blueprintsUpload(), a.blueprintsList(),
 		verb("get BLUEPRINT_ID", "Show a blueprint", 1, 1, a.call(a.blueprintGet)),
 		verb("inputs BLUEPRINT_ID", "List the inputs that a blueprint takes", 1, 1, a.call(a.blueprintInputs)),
-		a.blueprintsDelete(), a.blueprintsDownload(), a.blueprintsPackage(), a.blueprintsValidate(), a.blueprintsGraph(), a.blueprintsExplain(),
+		a.blueprintsDelete(), a.blueprintsDownload(), a.blueprintsPackage(), a.offline().Validate(), a.offline().Graph(), a.offline().Explain(),
 		a.labelsCommand(blueprintLabels{}))
 }
 
@@ -94,7 +96,7 @@ func (a *app) prepare(path string, u uploadFlags) (source, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return s, usagef("there is no %s", path)
+		return s, exit.Usagef("there is no %s", path)
 	case err != nil:
 		return s, err
 	case info.IsDir():
@@ -103,15 +105,15 @@ func (a *app) prepare(path string, u uploadFlags) (source, error) {
 		s.archive, s.name = path, stem(filepath.Base(path))
 		return s, pack.Check(path, s.mainFile)
 	case u.mainFile != "":
-		return s, usagef("-n names the blueprint file in a directory or an archive, but %s is a file", path)
+		return s, exit.Usagef("-n names the blueprint file in a directory or an archive, but %s is a file", path)
 	}
 	s.mainFile = filepath.Base(path)
 	return a.packed(filepath.Dir(path), s, u)
 }
 
 func (a *app) packed(dir string, s source, u uploadFlags) (source, error) {
-	if !isFile(filepath.Join(dir, s.mainFile)) {
-		return s, usagef("there is no %s in %s; name the blueprint file with -n", s.mainFile, dir)
+	if !argument.IsFile(filepath.Join(dir, s.mainFile)) {
+		return s, exit.Usagef("there is no %s in %s; name the blueprint file with -n", s.mainFile, dir)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -150,14 +152,14 @@ func (a *app) upload(ctx context.Context, c *client.Client, path string, u uploa
 	if id == "" {
 		id = idFrom(s.name)
 	}
-	if err := checkID("blueprint", id, false); err != nil {
+	if err := argument.CheckID("blueprint", id, false); err != nil {
 		return client.Blueprint{}, err
 	}
 	params := client.UploadParams{MainFile: s.mainFile, ArchiveURL: s.url, Async: true}
-	if params.Visibility, err = parseVisibility(u.visibility); err != nil {
+	if params.Visibility, err = argument.Visibility(u.visibility); err != nil {
 		return client.Blueprint{}, err
 	}
-	if params.Labels, err = parseLabels(u.labels); err != nil {
+	if params.Labels, err = argument.Labels(u.labels); err != nil {
 		return client.Blueprint{}, err
 	}
 	if s.archive != "" {
@@ -198,9 +200,9 @@ func (a *app) awaitParsed(
 	if b.State.Failed() {
 		err := fmt.Errorf("the manager refused blueprint %s (%s): %s", id, b.State, b.Error)
 		if local != "" {
-			return b, hint(err, "reify blueprints validate %s explains it. Correct it and upload it again under the same id.", local)
+			return b, exit.Hint(err, "reify blueprints validate %s explains it. Correct it and upload it again under the same id.", local)
 		}
-		return b, hint(err, "Correct it and upload it again under the same id.")
+		return b, exit.Hint(err, "Correct it and upload it again under the same id.")
 	}
 	return b, nil
 }
@@ -330,7 +332,7 @@ func (a *app) blueprintsPackage() *cobra.Command {
 			}
 			defer s.close()
 			if !s.isTemporary {
-				return usagef("%s is an archive already", args[0])
+				return exit.Usagef("%s is an archive already", args[0])
 			}
 			data, err := os.ReadFile(s.archive)
 			if err != nil {

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
@@ -24,7 +27,7 @@ func (a *app) deploymentsCommand() *cobra.Command {
 		verb("inputs DEPLOYMENT_ID", "Show the inputs that a deployment was given", 1, 1, a.call(a.deploymentInputs)),
 		verb("outputs DEPLOYMENT_ID", "Show the outputs, evaluated now", 1, 1, a.call(a.deploymentOutputs)),
 		verb("capabilities DEPLOYMENT_ID", "Show the capabilities, evaluated now", 1, 1, a.call(a.deploymentCapabilities)),
-		a.labelsCommand(deploymentLabels{}))
+		a.labelsCommand(deploymentLabels{}), a.deploymentGroupsCommand(), a.schedulesCommand())
 }
 
 // createFlags are the options of everything that creates a deployment.
@@ -46,27 +49,27 @@ func (f *createFlags) register(cmd *cobra.Command) {
 func (a *app) create(
 	ctx context.Context, c *client.Client, id, blueprint string, f createFlags,
 ) (client.Deployment, error) {
-	if err := checkID("deployment", id, true); err != nil {
+	if err := argument.CheckID("deployment", id, true); err != nil {
 		return client.Deployment{}, err
 	}
-	given, err := readValues(f.inputs)
+	given, err := argument.ReadValues(f.inputs)
 	if err != nil {
 		return client.Deployment{}, err
 	}
 	p := client.CreateParams{
-		Blueprint: model.BlueprintID(blueprint), Inputs: given.document, DisplayName: f.displayName, SiteName: f.siteName,
+		Blueprint: model.BlueprintID(blueprint), Inputs: given.Document, DisplayName: f.displayName, SiteName: f.siteName,
 		SkipPluginsValidation: f.skipPlugins, RuntimeOnlyEvaluation: f.isRuntimeOnly,
 	}
 	if p.DisplayName == "" {
 		p.DisplayName = id
 	}
-	if p.Visibility, err = parseVisibility(f.visibility); err != nil {
+	if p.Visibility, err = argument.Visibility(f.visibility); err != nil {
 		return client.Deployment{}, err
 	}
-	if p.Labels, err = parseLabels(f.labels); err != nil {
+	if p.Labels, err = argument.Labels(f.labels); err != nil {
 		return client.Deployment{}, err
 	}
-	if given.hasAmbiguous() {
+	if given.HasAmbiguous() {
 		b, err := c.GetBlueprint(ctx, p.Blueprint)
 		if err != nil {
 			return client.Deployment{}, err
@@ -75,7 +78,7 @@ func (a *app) create(
 		if err != nil {
 			return client.Deployment{}, err
 		}
-		p.Inputs = given.typed(declared)
+		p.Inputs = given.Typed(declared)
 	}
 	a.say("Creating deployment %s from blueprint %s...", id, blueprint)
 	return c.CreateDeployment(ctx, model.DeploymentID(id), p)
@@ -90,7 +93,7 @@ func (a *app) deploymentsCreate() *cobra.Command {
 			id := blueprint
 			switch {
 			case generateID && len(args) > 0:
-				return usagef("--generate-id and DEPLOYMENT_ID exclude each other")
+				return exit.Usagef("--generate-id and DEPLOYMENT_ID exclude each other")
 			case generateID:
 				id = newUUID()
 			case len(args) > 0:
@@ -210,7 +213,7 @@ func (a *app) deleteDeployment(
 		case err != nil:
 			return false, err
 		case x.Workflow == model.WorkflowDeleteEnvironment && x.Status.Ended() && x.Status != model.ExecutionTerminated:
-			return false, &executionError{x}
+			return false, &exit.ExecutionError{Execution: x}
 		}
 		return false, nil
 	})
@@ -282,4 +285,153 @@ func (a *app) printDocument(title string, d model.Document) error {
 		return a.printJSON(d)
 	}
 	return table.Document(a.Stdout, title, a.style(), d)
+}
+
+// updateFlags are the options of an update.
+type updateFlags struct {
+	follow                followFlags
+	inputs                []string
+	isRuntimeOnly         bool
+	deployment, blueprint string
+}
+
+func (a *app) deploymentsUpdate() *cobra.Command {
+	var f updateFlags
+	var p client.UpdateParams
+	cmd := verb("update [DEPLOYMENT_ID]", "Bring a deployment to another blueprint or other inputs", 0, 1,
+		a.call(func(ctx context.Context, c *client.Client, args []string) error {
+			id := f.deployment
+			switch {
+			case len(args) > 0 && id != "":
+				return exit.Usagef("DEPLOYMENT_ID and --deployment-id exclude each other")
+			case len(args) > 0:
+				id = args[0]
+			case id == "":
+				return exit.Usagef("name the deployment: reify deployments update DEPLOYMENT_ID")
+			}
+			given, err := argument.ReadValues(f.inputs)
+			if err != nil {
+				return err
+			}
+			p.Inputs, p.Blueprint = given.Document, model.BlueprintID(f.blueprint)
+			if f.isRuntimeOnly {
+				p.RuntimeOnlyEvaluation = &f.isRuntimeOnly
+			}
+			u, err := c.UpdateDeployment(ctx, model.DeploymentID(id), p)
+			if err != nil {
+				return err
+			}
+			if p.Preview {
+				return a.printUpdate("Preview of the update", u)
+			}
+			return a.followUpdate(ctx, c, u, f.follow)
+		}))
+	f.follow.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.deployment, "deployment-id", "d", "", "deployment to update, when it is not the argument")
+	flags.StringVarP(&f.blueprint, "blueprint-id", "b", "", "blueprint to update to (default: the one it has)")
+	flags.StringArrayVarP(&f.inputs, "inputs", "i", nil, "inputs to change: key=value, a JSON object, or a YAML file; may be repeated")
+	flags.BoolVar(&f.isRuntimeOnly, "runtime-only-evaluation", false, "evaluate all functions when they are used")
+	flags.BoolVar(&p.Preview, "preview", false, "show what would change without changing it")
+	flags.StringArrayVarP(&p.ReinstallList, "reinstall-list", "r", nil, "node instance to reinstall in any case; may be repeated")
+	flags.StringVarP(&p.Workflow, "workflow-id", "w", "", "workflow to run in place of the usual steps")
+	flags.BoolVarP(&p.Force, "force", "f", false, "also when other deployments depend on it")
+	flags.BoolVar(&p.SkipInstall, "skip-install", false, "do not install what is added")
+	flags.BoolVar(&p.SkipUninstall, "skip-uninstall", false, "do not uninstall what is removed")
+	flags.BoolVar(&p.SkipReinstall, "skip-reinstall", false, "reinstall only what --reinstall-list names")
+	flags.BoolVar(&p.SkipDriftCheck, "skip-drift-check", false, "do not look for configuration drift first")
+	flags.BoolVar(&p.SkipHeal, "skip-heal", false, "do not heal instances before they are updated")
+	flags.BoolVar(&p.ForceReinstall, "force-reinstall", false, "reinstall what changed in place of updating it")
+	flags.BoolVar(&p.IgnoreFailure, "ignore-failure", false, "go on when operations of an uninstall fail")
+	return cmd
+}
+
+func (a *app) followUpdate(ctx context.Context, c *client.Client, u client.DeploymentUpdate, f followFlags) error {
+	if f.noWait {
+		if a.json {
+			return a.printJSON(u)
+		}
+		a.say("Started update %s of deployment %s (execution %s)", u.ID, u.Deployment, u.Execution)
+		return nil
+	}
+	a.say("Updating deployment %s (update %s, execution %s)...", u.Deployment, u.ID, u.Execution)
+	x, err := a.follow(ctx, c, u.Execution, f)
+	if err := a.report(x, err); err != nil {
+		return err
+	}
+	a.say("Updated deployment %s; see reify deployments get-update %s", u.Deployment, u.ID)
+	return nil
+}
+
+// printUpdate shows an update: its steps in words, then the node instances that come, go and change.
+func (a *app) printUpdate(title string, u client.DeploymentUpdate) error {
+	if a.json {
+		return a.printJSON(u)
+	}
+	a.say("%s of deployment %s: blueprint %s -> %s", title, u.Deployment, u.OldBlueprint, u.NewBlueprint)
+	for _, name := range changedInputs(u) {
+		a.say("  input %s: %v -> %v", name, u.OldInputs[name], u.NewInputs[name])
+	}
+	t := table.New("Steps:", a.style(), "action", "what", "where")
+	for _, s := range u.Steps {
+		t.Add(s.Action, strings.ReplaceAll(s.EntityType, "_", " "), strings.Join(s.EntityID, "."))
+	}
+	if err := t.Write(a.Stdout); err != nil {
+		return err
+	}
+	if u.Instances != nil {
+		t = table.New("Node instances:", a.style(), "id", "node_id", "change")
+		for _, list := range [][]client.UpdateInstance{u.Instances.Removed, u.Instances.Added, u.Instances.Reduced, u.Instances.Extended} {
+			for _, i := range list {
+				if i.Modification != "" {
+					t.Add(i.ID, i.Node, i.Modification)
+				}
+			}
+		}
+		if err := t.Write(a.Stdout); err != nil {
+			return err
+		}
+	}
+	a.say("The state of update %s is %s", u.ID, u.State)
+	return nil
+}
+
+func changedInputs(u client.DeploymentUpdate) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(u.NewInputs)) {
+		if old, ok := u.OldInputs[name]; !ok || fmt.Sprint(old) != fmt.Sprint(u.NewInputs[name]) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (a *app) deploymentGetUpdate(ctx context.Context, c *client.Client, args []string) error {
+	u, err := c.GetDeploymentUpdate(ctx, model.UpdateID(args[0]))
+	if err != nil {
+		return err
+	}
+	return a.printUpdate("Update", u)
+}
+
+func (a *app) deploymentsHistory() *cobra.Command {
+	var l listFlags
+	var deployment string
+	cmd := verb("history", "List the updates of deployments", 0, 0, a.call(func(ctx context.Context, c *client.Client, _ []string) error {
+		o := l.options()
+		if deployment != "" {
+			o.Equal.Set("deployment_id", deployment)
+		}
+		page, err := c.ListDeploymentUpdates(ctx, o)
+		if err != nil {
+			return err
+		}
+		return printPage(a, "updates", page, []string{"id", "deployment_id", "state", "old_blueprint_id", "new_blueprint_id",
+			"execution_id", "tenant_name", "created_by", "created_at"}, func(u client.DeploymentUpdate) []any {
+			return []any{u.ID, u.Deployment, u.State, u.OldBlueprint, u.NewBlueprint, u.Execution, u.Tenant, u.CreatedBy, u.CreatedAt}
+		})
+	}))
+	l.register(cmd, "created_at", false)
+	cmd.Flags().StringVarP(&deployment, "deployment-id", "d", "", "only those of this deployment")
+	return cmd
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/progress"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
@@ -61,21 +62,21 @@ func (a *app) eventQuery(e *eventFlags, args []string) (client.EventQuery, error
 	}
 	if len(args) > 0 {
 		if e.execution != "" {
-			return q, usagef("EXECUTION_ID and -e exclude each other")
+			return q, exit.Usagef("EXECUTION_ID and -e exclude each other")
 		}
 		q.Execution = model.ExecutionID(args[0])
 	}
 	if e.before > 0 {
 		if e.to != "" {
-			return q, usagef("--before and --to exclude each other")
+			return q, exit.Usagef("--before and --to exclude each other")
 		}
 		q.To = client.Time{Time: a.Clock.Now().Add(-e.before)}.String()
 	}
 	if q.Execution == "" && q.Group == "" && q.Deployment == "" && q.Blueprint == "" && q.Instance == "" {
-		return q, usagef("say whose events: EXECUTION_ID, -d DEPLOYMENT_ID, -b BLUEPRINT_ID, -g GROUP_ID or --node-instance")
+		return q, exit.Usagef("say whose events: EXECUTION_ID, -d DEPLOYMENT_ID, -b BLUEPRINT_ID, -g GROUP_ID or --node-instance")
 	}
 	if e.tail && q.Execution == "" {
-		return q, usagef("--tail needs EXECUTION_ID")
+		return q, exit.Usagef("--tail needs EXECUTION_ID")
 	}
 	return q, nil
 }
@@ -154,7 +155,7 @@ func (a *app) tail(ctx context.Context, c *client.Client, q client.EventQuery, t
 		}
 		return x.Status.Ended(), err
 	})
-	if isInterrupt(err) && x.ID != "" {
+	if exit.IsInterrupt(err) && x.ID != "" {
 		return &progress.Stopped{Execution: x, Cause: err}
 	}
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/progress"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/fault"
@@ -20,7 +22,7 @@ func (a *app) executionsCommand() *cobra.Command {
 		a.executionsStart(), a.executionsList(),
 		verb("get EXECUTION_ID", "Show an execution", 1, 1, a.call(a.executionGet)),
 		verb("why EXECUTION_ID", "Explain what an execution waits for, or why it failed", 1, 1, a.call(a.executionWhy)),
-		a.executionsCancel(), a.executionsResume())
+		a.executionsCancel(), a.executionsResume(), a.executionGroupsCommand())
 }
 
 // followFlags say how an execution is followed.
@@ -62,7 +64,7 @@ func (s *seconds) Set(text string) error {
 
 func (*seconds) Type() string { return "duration" }
 
-// follow shows an execution until it ended. An end that is not good is an *executionError.
+// follow shows an execution until it ended. An end that is not good is an *exit.ExecutionError.
 func (a *app) follow(ctx context.Context, c *client.Client, id model.ExecutionID, f followFlags) (client.Execution, error) {
 	view, isLive := a.view()
 	defer view.Close()
@@ -70,7 +72,7 @@ func (a *app) follow(ctx context.Context, c *client.Client, id model.ExecutionID
 		Client: c, Clock: a.Clock, View: view, Timeout: time.Duration(f.timeout), NoLogs: f.noLogs, Nodes: isLive,
 	}.Follow(ctx, id)
 	if err == nil && x.Status != model.ExecutionTerminated {
-		err = &executionError{x}
+		err = &exit.ExecutionError{Execution: x}
 	}
 	return x, err
 }
@@ -106,9 +108,9 @@ func (f *startFlags) register(cmd *cobra.Command) {
 
 // params turns the options into what the manager is asked for.
 func params(deployment, workflow string, f startFlags) (client.StartParams, error) {
-	given, err := readValues(f.parameters)
+	given, err := argument.ReadValues(f.parameters)
 	return client.StartParams{
-		Deployment: model.DeploymentID(deployment), Workflow: workflow, Parameters: given.document,
+		Deployment: model.DeploymentID(deployment), Workflow: workflow, Parameters: given.Document,
 		AllowCustomParameters: f.allowCustom, Force: f.force, DryRun: f.isDryRun, Queue: f.queue,
 		WaitAfterFail: f.waitAfterFail, ScheduledTime: f.schedule,
 	}, err
@@ -293,4 +295,40 @@ func newUUID() string {
 	rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// maxReasons is how many reasons are printed; the rest is counted.
+const maxReasons = 10
+
+// executionWhy prints what an execution waits for, or why it failed.
+func (a *app) executionWhy(ctx context.Context, c *client.Client, args []string) error {
+	e, err := c.Why(ctx, model.ExecutionID(args[0]))
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(e)
+	}
+	a.say("Execution %s of workflow %s on deployment %s is %s", e.Execution, e.Workflow, e.Deployment, e.Status.Display())
+	a.say("%s", e.Summary)
+	for k, r := range e.Reasons {
+		if k == maxReasons {
+			a.say("  and %d more", len(e.Reasons)-k)
+			break
+		}
+		if r.Text != e.Summary {
+			a.say("- %s", r.Text)
+		}
+		if !r.Since.IsZero() {
+			a.say("  since %s", r.Since.UTC().Format("2006-01-02 15:04:05Z"))
+		}
+		if r.Error != "" && r.Kind != "failure" {
+			a.say("  the last error was: %s", r.Error)
+		}
+		for _, line := range r.Log {
+			a.say("  log: %s", line)
+		}
+	}
+	a.say("Next: %s", e.Next)
+	return nil
 }

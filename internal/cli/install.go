@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/progress"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
@@ -143,7 +145,7 @@ func (a *app) up(
 	deployment := model.DeploymentID(id)
 	switch _, err := c.GetDeployment(ctx, deployment, "id"); {
 	case err == nil:
-		return hint(fmt.Errorf("deployment %s exists already", id),
+		return exit.Hint(fmt.Errorf("deployment %s exists already", id),
 			"Take it down first (reify down %s), or choose another id with --id.", id)
 	case !client.IsNotFound(err):
 		return err
@@ -185,7 +187,7 @@ func (a *app) dropUnused(ctx context.Context, c *client.Client, id model.Bluepri
 	if err == nil || client.IsNotFound(err) {
 		return nil
 	}
-	return hint(fmt.Errorf("replace blueprint %s: %w", id, err), "Choose another id with --id.")
+	return exit.Hint(fmt.Errorf("replace blueprint %s: %w", id, err), "Choose another id with --id.")
 }
 
 func idOfDirectory(dir string) (string, error) {
@@ -195,11 +197,11 @@ func idOfDirectory(dir string) (string, error) {
 	}
 	info, err := os.Stat(abs)
 	if err != nil || !info.IsDir() {
-		return "", usagef("%s is not a directory", dir)
+		return "", exit.Usagef("%s is not a directory", dir)
 	}
 	id := idFrom(filepath.Base(abs))
 	if id == "" {
-		return "", usagef("no id can be made of the directory name %q; give one with --id", filepath.Base(abs))
+		return "", exit.Usagef("no id can be made of the directory name %q; give one with --id", filepath.Base(abs))
 	}
 	return id, nil
 }
@@ -215,7 +217,7 @@ func (a *app) downCommand() *cobra.Command {
 					return err
 				}
 			}
-			if err := checkID("deployment", id, true); err != nil {
+			if err := argument.CheckID("deployment", id, true); err != nil {
 				return err
 			}
 			return a.down(ctx, c, id, force, f)

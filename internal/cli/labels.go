@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
@@ -84,7 +85,7 @@ func sameLabel(l client.Label) func(client.Label) bool {
 func (a *app) changeLabels(
 	ctx context.Context, c *client.Client, kind labelled, id, text string, change func(have, given []client.Label) []client.Label,
 ) error {
-	given, err := parseLabels(text)
+	given, err := argument.Labels(text)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
 )
@@ -55,62 +56,20 @@ func (l *listFlags) options() client.ListOptions {
 func (l *listFlags) rules() ([]client.FilterRule, error) {
 	var rules []client.FilterRule
 	for _, r := range l.labelRules {
-		rule, err := parseRule(r, "label")
+		rule, err := argument.Rule(r, "label")
 		if err != nil {
 			return nil, err
 		}
 		rules = append(rules, rule)
 	}
 	for _, r := range l.attrsRules {
-		rule, err := parseRule(r, "attribute")
+		rule, err := argument.Rule(r, "attribute")
 		if err != nil {
 			return nil, err
 		}
 		rules = append(rules, rule)
 	}
 	return rules, nil
-}
-
-// ruleForms are the spellings of a rule: what stands between key and values, in the order in which they are tried.
-var ruleForms = []struct {
-	text, operator string
-	isUnary        bool
-}{
-	{" is not null", "is_not_null", true},
-	{" is null", "is_null", true},
-	{" is not empty", "is_not_empty", true},
-	{" does-not-contain ", "does_not_contain", false},
-	{" contains ", "contains", false},
-	{" starts-with ", "starts_with", false},
-	{" ends-with ", "ends_with", false},
-	{" is-not ", "is_not", false},
-	{"!=", "not_any_of", false},
-	{"=", "any_of", false},
-}
-
-// parseRule reads key=value, key=[a,b], key!=value, "key is null", "key contains value" and the like.
-func parseRule(text, kind string) (client.FilterRule, error) {
-	for _, form := range ruleForms {
-		key, rest, ok := strings.Cut(text, form.text)
-		if !ok || strings.TrimSpace(key) == "" || form.isUnary && rest != "" {
-			continue
-		}
-		rule := client.FilterRule{Key: strings.TrimSpace(key), Operator: form.operator, Type: kind, Values: []string{}}
-		if form.isUnary {
-			return rule, nil
-		}
-		rest = strings.TrimSpace(rest)
-		if inner, ok := strings.CutPrefix(rest, "["); ok && strings.HasSuffix(inner, "]") {
-			for v := range strings.SplitSeq(strings.TrimSuffix(inner, "]"), ",") {
-				rule.Values = append(rule.Values, strings.TrimSpace(v))
-			}
-			return rule, nil
-		}
-		rule.Values = append(rule.Values, rest)
-		return rule, nil
-	}
-	return client.FilterRule{}, usagef("cannot read the rule %q; want key=value, key!=value, key=[a,b], "+
-		"\"key contains value\" or \"key is null\"", text)
 }
 
 // printPage prints a list: the items as a JSON array, or a table and how many of how many it shows.

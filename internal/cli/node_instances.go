@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/argument"
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
 )
@@ -80,13 +82,13 @@ func (a *app) updateRuntime() *cobra.Command {
 	var properties []string
 	cmd := verb("update-runtime NODE_INSTANCE_ID", "Set runtime properties", 1, 1,
 		a.call(func(ctx context.Context, c *client.Client, args []string) error {
-			given, err := readValues(properties)
+			given, err := argument.ReadValues(properties)
 			if err != nil {
 				return err
 			}
 			return a.changeRuntime(ctx, c, model.InstanceID(args[0]), func(have model.Document) error {
-				for _, key := range slices.Sorted(maps.Keys(given.document)) {
-					setPath(have, key, given.document[key])
+				for _, key := range slices.Sorted(maps.Keys(given.Document)) {
+					setPath(have, key, given.Document[key])
 				}
 				return nil
 			})
@@ -103,7 +105,7 @@ func (a *app) deleteRuntime() *cobra.Command {
 			return a.changeRuntime(ctx, c, model.InstanceID(args[0]), func(have model.Document) error {
 				for _, path := range properties {
 					if !deletePath(have, path) {
-						return usagef("there is no runtime property %q", path)
+						return exit.Usagef("there is no runtime property %q", path)
 					}
 				}
 				return nil

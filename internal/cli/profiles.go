@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/profile"
 	"github.com/reifyhq/reify/internal/cli/table"
 )
@@ -49,7 +50,7 @@ func (a *app) apply(p profile.Profile, f profileFlags) (profile.Profile, error) 
 		return p, err
 	}
 	if token != "" && (f.username != "" || password != "") {
-		return p, usagef("a token and a user name exclude each other")
+		return p, exit.Usagef("a token and a user name exclude each other")
 	}
 	if f.username != "" && password == "" {
 		if password, err = a.askPassword(f.username); err != nil {
@@ -149,7 +150,7 @@ func managerURL(text, ssl string, port int) (*url.URL, error) {
 	}
 	u, err := url.Parse(strings.TrimRight(full, "/"))
 	if err != nil || u.Hostname() == "" {
-		return nil, usagef("cannot read the manager's address %q", text)
+		return nil, exit.Usagef("cannot read the manager's address %q", text)
 	}
 	if u.Scheme == "" {
 		u.Scheme = "https"
@@ -158,10 +159,10 @@ func managerURL(text, ssl string, port int) (*url.URL, error) {
 		}
 	}
 	if ssl != "" && ssl != "on" && ssl != "off" {
-		return nil, usagef("--ssl takes on or off, not %q", ssl)
+		return nil, exit.Usagef("--ssl takes on or off, not %q", ssl)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
-		return nil, usagef("cannot use %q; want http://HOST:PORT or https://HOST:PORT, credentials with -u and -p", text)
+		return nil, exit.Usagef("cannot use %q; want http://HOST:PORT or https://HOST:PORT, credentials with -u and -p", text)
 	}
 	if port != 0 && u.Port() == "" {
 		u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
@@ -249,7 +250,7 @@ func (a *app) edit(change func(profile.Profile) (profile.Profile, error)) error 
 	}
 	p, ok := file.Profiles[name]
 	if !ok {
-		return usagef("there is no profile to change; make one with: reify profiles use URL")
+		return exit.Usagef("there is no profile to change; make one with: reify profiles use URL")
 	}
 	if p, err = change(p); err != nil {
 		return err
@@ -266,7 +267,7 @@ func (a *app) profilesSet() *cobra.Command {
 	var f profileFlags
 	cmd := verb("set", "Change the profile in use", 0, 0, func(ctx context.Context, _ []string) error {
 		if f == (profileFlags{skipCheck: f.skipCheck}) && a.tenant == "" {
-			return usagef("nothing to set; give -u, -p, -k, -t or -c")
+			return exit.Usagef("nothing to set; give -u, -p, -k, -t or -c")
 		}
 		return a.edit(func(p profile.Profile) (profile.Profile, error) {
 			p, err := a.apply(p, f)
@@ -284,7 +285,7 @@ func (a *app) profilesUnset() *cobra.Command {
 	var username, password, token, tenant, certificate bool
 	cmd := verb("unset", "Clear fields of the profile in use", 0, 0, func(context.Context, []string) error {
 		if !username && !password && !token && !tenant && !certificate {
-			return usagef("nothing to unset; give -u, -p, -k, -c or -t")
+			return exit.Usagef("nothing to unset; give -u, -p, -k, -c or -t")
 		}
 		return a.edit(func(p profile.Profile) (profile.Profile, error) {
 			for _, field := range []struct {
@@ -320,7 +321,7 @@ func (a *app) profilesDelete(_ context.Context, args []string) error {
 		return err
 	}
 	if _, ok := file.Profiles[args[0]]; !ok {
-		return usagef("there is no profile %q; reify profiles list shows them", args[0])
+		return exit.Usagef("there is no profile %q; reify profiles list shows them", args[0])
 	}
 	delete(file.Profiles, args[0])
 	if file.Current == args[0] {

@@ -24,11 +24,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/clock"
 )
 
 // Program runs something that is not a client, such as the server.
 type Program func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+
+// Usage marks an error of a Program as a wrong command line.
+func Usage(err error) error { return &exit.UsageError{Text: err.Error()} }
 
 // Options wire the command line to its surroundings.
 type Options struct {
@@ -39,8 +43,11 @@ type Options struct {
 	Clock clock.Clock
 	// Version is the version of this program.
 	Version string
-	// Server runs the manager and ConfigShow prints its configuration; nil leaves the command out.
-	Server, ConfigShow Program
+	// Server runs the manager, ConfigShow prints its configuration, PythonSetup and PythonStatus make and show the
+	// environment of its Python plugins; nil leaves the command out.
+	Server, ConfigShow, PythonSetup, PythonStatus Program
+	// CertificatesShow and CertificatesExport print the certificates that a manager made for itself; nil leaves them out.
+	CertificatesShow, CertificatesExport Program
 }
 
 // CLI is the command line.
@@ -69,9 +76,9 @@ func (c *CLI) Run(ctx context.Context, args []string) int {
 	root.SetArgs(compatible(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitOK
+		return exit.OK
 	}
-	code, message, hint := explain(err, a.verbose)
+	code, message, hint := exit.Explain(err, a.verbose)
 	if message != "" {
 		fmt.Fprintln(c.options.Stderr, a.errorLine(message))
 	}
@@ -113,7 +120,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{command: cmd.CommandPath(), text: err.Error()}
+		return &exit.UsageError{Command: cmd.CommandPath(), Text: err.Error()}
 	})
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, "print the result as one JSON value")
@@ -123,16 +130,25 @@ func (a *app) root() *cobra.Command {
 	flags.StringVarP(&a.manager, "manager", "m", "", "profile to use instead of the current one")
 	group(root)
 	root.AddCommand(a.upCommand(), a.downCommand(), a.installCommand(), a.uninstallCommand(), a.blueprintsCommand(),
-		a.deploymentsCommand(), a.executionsCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
+		a.deploymentsCommand(), a.executionsCommand(), a.planCommand(), a.applyCommand(), a.workflowsCommand(), a.nodesCommand(), a.nodeInstancesCommand(),
 		a.eventsCommand(), a.pluginsCommand(), a.tokensCommand(), a.agentsCommand(), a.profilesCommand(), a.statusCommand(),
-		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.lspCommand())
+		a.versionCommand(), a.configCommand(), a.completionCommand(root), a.offline().LanguageServer(), a.secretsKeyCommand(), a.usersPermitCommand())
+	a.administration(root)
 	if a.Server != nil {
 		root.AddCommand(program("server", "Run a manager", a.Server, a))
+	}
+	if a.PythonSetup != nil && a.PythonStatus != nil {
+		root.AddCommand(noun("python", "Environment of the Python plugins of a manager on this machine", nil,
+			program("setup", "Make the environment, or check that it is there", a.PythonSetup, a),
+			program("status", "Show the environment", a.PythonStatus, a)))
+	}
+	if a.CertificatesShow != nil && a.CertificatesExport != nil {
+		root.AddCommand(a.certificatesCommand())
 	}
 	root.SetHelpCommand(&cobra.Command{Use: "help [COMMAND]", Short: "Show help", RunE: func(cmd *cobra.Command, args []string) error {
 		found, _, err := root.Find(args)
 		if err != nil {
-			return &usageError{command: root.Name(), text: err.Error()}
+			return &exit.UsageError{Command: root.Name(), Text: err.Error()}
 		}
 		return found.Help()
 	}})
@@ -147,9 +163,9 @@ func group(cmd *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		e := &usageError{command: cmd.CommandPath(), text: fmt.Sprintf("unknown command %q", args[0])}
+		e := &exit.UsageError{Command: cmd.CommandPath(), Text: fmt.Sprintf("unknown command %q", args[0])}
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			e.text += "; did you mean " + strings.Join(near, " or ") + "?"
+			e.Text += "; did you mean " + strings.Join(near, " or ") + "?"
 		}
 		return e
 	}
@@ -171,18 +187,18 @@ func verb(use, short string, min, max int, run func(ctx context.Context, args []
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) < min:
-				return &usageError{command: cmd.CommandPath(), text: "missing argument; usage: " + cmd.UseLine()}
+				return &exit.UsageError{Command: cmd.CommandPath(), Text: "missing argument; usage: " + cmd.UseLine()}
 			case max >= 0 && len(args) > max:
-				return &usageError{command: cmd.CommandPath(),
-					text: fmt.Sprintf("unexpected argument %q; usage: %s", args[max], cmd.UseLine())}
+				return &exit.UsageError{Command: cmd.CommandPath(),
+					Text: fmt.Sprintf("unexpected argument %q; usage: %s", args[max], cmd.UseLine())}
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := run(cmd.Context(), args)
-			var usage *usageError
-			if errors.As(err, &usage) && usage.command == "" {
-				usage.command = cmd.CommandPath()
+			var usage *exit.UsageError
+			if errors.As(err, &usage) && usage.Command == "" {
+				usage.Command = cmd.CommandPath()
 			}
 			return err
 		},
@@ -194,7 +210,7 @@ func require(cmd *cobra.Command, flags ...string) *cobra.Command {
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		for _, name := range flags {
 			if f := cmd.Flags().Lookup(name); f.Value.String() == "" || !f.Changed {
-				return &usageError{command: cmd.CommandPath(), text: fmt.Sprintf("-%s/--%s is required", f.Shorthand, name)}
+				return &exit.UsageError{Command: cmd.CommandPath(), Text: fmt.Sprintf("-%s/--%s is required", f.Shorthand, name)}
 			}
 		}
 		return nil
@@ -208,9 +224,9 @@ func program(use, short string, run Program, a *app) *cobra.Command {
 		Use: use + " [OPTIONS]", Short: short, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := run(cmd.Context(), args, a.Stdout, a.Stderr)
-			var usage *usageError
+			var usage *exit.UsageError
 			if errors.As(err, &usage) {
-				usage.command = cmd.CommandPath()
+				usage.Command = cmd.CommandPath()
 			}
 			return err
 		},
@@ -228,12 +244,9 @@ func (a *app) completionCommand(root *cobra.Command) *cobra.Command {
 			case "fish":
 				return root.GenFishCompletion(a.Stdout, true)
 			}
-			return usagef("unknown shell %q; want bash, zsh or fish", args[0])
+			return exit.Usagef("unknown shell %q; want bash, zsh or fish", args[0])
 		})
 	cmd.ValidArgs = []string{"bash", "zsh", "fish"}
 	cmd.Example = "  source <(reify completion bash)"
 	return cmd
 }
-
-// isInterrupt reports whether err came from the end of the context, which is how an interrupt arrives.
-func isInterrupt(err error) bool { return errors.Is(err, context.Canceled) }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/reifyhq/reify/internal/cli/exit"
 )
 
 func TestMain(m *testing.M) {
@@ -69,9 +71,9 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	got := 0
-	var exit *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
-		got = exit.ExitCode()
+	var failed *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
+		got = failed.ExitCode()
 	} else {
 		ts.Check(err)
 	}
@@ -109,8 +111,8 @@ func TestInterrupt(t *testing.T) {
 			}
 		}
 		code, _, stderr := runInProcess(t, ctx, s, args...)
-		if code != exitInterrupted {
-			t.Errorf("%v: exit code %d, want %d; %s", args, code, exitInterrupted, stderr)
+		if code != exit.Interrupted {
+			t.Errorf("%v: exit code %d, want %d; %s", args, code, exit.Interrupted, stderr)
 		}
 		for _, want := range []string{"it goes on", "reify executions cancel x"} {
 			if !strings.Contains(stderr, want) {

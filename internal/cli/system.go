@@ -85,3 +85,9 @@ func (a *app) configCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+func (a *app) certificatesCommand() *cobra.Command {
+	return noun("certificates", "Certificates that a manager made for itself", nil,
+		program("show", "Show the certificates of the manager with the data directory", a.CertificatesShow, a),
+		program("export-ca", "Print the certificate that clients have to trust", a.CertificatesExport, a))
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reifyhq/reify/internal/cli/exit"
 	"github.com/reifyhq/reify/internal/cli/table"
 	"github.com/reifyhq/reify/internal/client"
 	"github.com/reifyhq/reify/internal/model"
@@ -57,7 +58,7 @@ func (a *app) workflowsGet() *cobra.Command {
 			}
 			i := slices.IndexFunc(list, func(w client.Workflow) bool { return w.Name == args[0] })
 			if i < 0 {
-				return hint(usagef("deployment %s has no workflow %q", deployment, args[0]),
+				return exit.Hint(exit.Usagef("deployment %s has no workflow %q", deployment, args[0]),
 					"reify workflows list -d %s --all lists them.", deployment)
 			}
 			w := list[i]

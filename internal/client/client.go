@@ -103,6 +103,14 @@ func (c *Client) As(tenant model.TenantName, executionToken string) *Client {
 	return &other
 }
 
+// AsUser returns a client that shares the connections of c and acts with an API token in a tenant.
+func (c *Client) AsUser(tenant model.TenantName, token string) *Client {
+	other := *c
+	other.owned = nil
+	other.header = headers(Config{Tenant: tenant, Token: token})
+	return &other
+}
+
 func headers(cfg Config) http.Header {
 	h := http.Header{}
 	if cfg.Tenant != "" {

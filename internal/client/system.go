@@ -70,6 +70,16 @@ func (c *Client) Resource(ctx context.Context, name string) (*Download, error) {
 	return c.download(ctx, request{path: "/resources" + path(segments...), rooted: true})
 }
 
+// Put sends a JSON body to a path relative to the API's root and drops the answer.
+func (c *Client) Put(ctx context.Context, name string, body any) error {
+	return c.call(ctx, request{method: http.MethodPut, path: path(strings.Split(name, "/")...), json: body}, nil)
+}
+
+// Open opens a file at a path relative to the API's root, such as plugins/ID/archive; the caller closes its body.
+func (c *Client) Open(ctx context.Context, name string) (*Download, error) {
+	return c.download(ctx, request{path: path(strings.Split(strings.Trim(name, "/"), "/")...)})
+}
+
 // EvaluateContext names the instances that SELF, SOURCE and TARGET stand for.
 type EvaluateContext struct {
 	Self   model.InstanceID `json:"self,omitempty"`

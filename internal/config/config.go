@@ -30,9 +30,15 @@ type Config struct {
 
 	Workflow   Workflow
 	Executor   Executor
+	Python     Python
 	Executions Executions
 	Agents     Agents
+	Hooks      Hooks
 	Limits     Limits
+	CORS       CORS
+	Audit      Audit
+	Secrets    Secrets
+	OIDC       OIDC
 	Shutdown   Shutdown
 }
 
@@ -40,6 +46,8 @@ type Config struct {
 type TLS struct {
 	Cert string
 	Key  string
+	// Hosts are more names and addresses of the manager for its own certificate, comma separated.
+	Hosts string
 }
 
 // Log says what is logged and how.
@@ -74,6 +82,20 @@ type Executor struct {
 	Slots int
 }
 
+// Python says where the plugins of the manager's own executor, which are Python packages, run.
+type Python struct {
+	// Program is the interpreter that the environment is made with.
+	Program string
+	// Base is the directory of the environment; empty is python in the data directory. Managers may share it.
+	Base string
+	// Wheelhouse is a directory of wheels to install from instead of the package registry.
+	Wheelhouse string
+	// SetupOnUse makes the environment when the first operation needs it.
+	SetupOnUse bool
+	// Warm forks operations from processes that have everything loaded.
+	Warm bool
+}
+
 // Executions bounds the work of a manager.
 type Executions struct {
 	// MaxConcurrent is the number of executions that run at the same time; others are queued.
@@ -93,11 +115,51 @@ type Agents struct {
 	Packages string
 }
 
+// Hooks are operations that run when executions change.
+type Hooks struct {
+	// File is the YAML file that lists them; empty is hooks.yaml in the data directory.
+	File string
+}
+
 // Limits bound what users upload.
 type Limits struct {
 	BlueprintArchiveSize Size
 	BlueprintSize        Size
 	BlueprintFiles       int
+	// RequestsPerSecond is how many requests one client may send in a second; 0 is no limit.
+	RequestsPerSecond int
+	// RequestSize is the greatest size of the body of any request; 0 is no limit.
+	RequestSize Size
+}
+
+// CORS says whose pages may call the API in a browser.
+type CORS struct {
+	// Origins are comma separated; empty is nobody.
+	Origins string
+}
+
+// Audit is the log of who changed what.
+type Audit struct {
+	// Retention is how long records are kept; 0 is for ever.
+	Retention time.Duration
+}
+
+// Secrets says under which key values of secrets are sealed.
+type Secrets struct {
+	// Keys are given keys in hexadecimal digits, comma separated, the active one first; empty is a key in the data directory.
+	Keys string
+}
+
+// OIDC is a trusted OpenID Connect issuer.
+type OIDC struct {
+	// Issuer is its identifier; empty is none.
+	Issuer                 string
+	ClientID, ClientSecret string
+	RedirectURL            string
+	// NameClaim and GroupsClaim are the claims of ID tokens that hold the user's name and groups.
+	NameClaim, GroupsClaim string
+	// Scopes are asked for besides openid, separated by spaces or commas.
+	Scopes string
 }
 
 // Shutdown says how a manager stops.
@@ -115,8 +177,11 @@ func Default() Config {
 		Admin:      Admin{Username: "admin"},
 		Workflow:   Workflow{TaskRetries: 60, TaskRetryInterval: 15 * time.Second, WaitAfterFail: 10 * time.Minute},
 		Executor:   Executor{Slots: 20},
+		Python:     Python{Program: "python3", SetupOnUse: true, Warm: true},
 		Executions: Executions{MaxConcurrent: 20},
-		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000},
+		Limits:     Limits{BlueprintArchiveSize: 50 << 20, BlueprintSize: 1 << 30, BlueprintFiles: 10_000, RequestsPerSecond: 1000, RequestSize: 4 << 30},
+		Audit:      Audit{Retention: 365 * 24 * time.Hour},
+		OIDC:       OIDC{NameClaim: "preferred_username", GroupsClaim: "groups", Scopes: "profile email"},
 		Shutdown:   Shutdown{Grace: 30 * time.Second},
 	}
 }

@@ -62,6 +62,15 @@ func (c *Config) Validate() error {
 	if strings.TrimSpace(c.Admin.Username) != c.Admin.Username || c.Admin.Username == "" {
 		bad("admin.username", "it must not be empty nor begin or end with a space")
 	}
+	if c.OIDC.Issuer != "" && c.OIDC.ClientID == "" {
+		bad("oidc.client_id", "it is needed with oidc.issuer, because tokens for others must not be accepted")
+	}
+	for origin := range strings.SplitSeq(c.CORS.Origins, ",") {
+		u, err := url.Parse(strings.TrimSpace(origin))
+		if c.CORS.Origins != "" && origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			bad("cors.origins", "%q is not an origin such as https://console.example", origin)
+		}
+	}
 	c.checkNumbers(bad)
 	return errors.Join(errs...)
 }
@@ -78,6 +87,8 @@ func (c *Config) checkNumbers(bad func(name, format string, args ...any)) {
 		{"limits.blueprint_archive_size", int64(c.Limits.BlueprintArchiveSize), 1},
 		{"limits.blueprint_size", int64(c.Limits.BlueprintSize), 1},
 		{"limits.blueprint_files", int64(c.Limits.BlueprintFiles), 1},
+		{"limits.requests_per_second", int64(c.Limits.RequestsPerSecond), 0},
+		{"limits.request_size", int64(c.Limits.RequestSize), 0},
 	} {
 		if n.value < n.min {
 			bad(n.name, "it must be %d or more", n.min)
@@ -87,6 +98,7 @@ func (c *Config) checkNumbers(bad func(name, format string, args ...any)) {
 		"workflow.task_retry_interval": c.Workflow.TaskRetryInterval < 0,
 		"workflow.wait_after_fail":     c.Workflow.WaitAfterFail < 0,
 		"shutdown.grace":               c.Shutdown.Grace < 0,
+		"audit.retention":              c.Audit.Retention < 0,
 	} {
 		if negative {
 			bad(name, "it must not be negative")

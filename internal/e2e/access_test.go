@@ -107,6 +107,21 @@ func TestAccounts(t *testing.T) {
 	m.wants(http.StatusOK, "PUT", "/user-groups/users", object{"username": "eve", "group_name": "staff"})
 	m.wants(http.StatusOK, "PUT", "/tenants/user-groups", object{"group_name": "staff", "tenant_name": "default_tenant", "role": "user"})
 	may("a member of a group that may", http.StatusOK, "PUT", "/sites/s2")
+	if out := m.ok("users", "why", "eve", "site_create", "default_tenant"); !strings.Contains(out, "the role user in tenant default_tenant through group staff") {
+		t.Errorf("why eve may: %s", out)
+	}
+	if out := m.ok("users", "why", "eve", "user_create"); !strings.Contains(out, "may not user_create without a tenant") || !strings.Contains(out, "sys_admin") {
+		t.Errorf("why eve may not: %s", out)
+	}
+	if code, out := m.reify("users", "why", "eve", "nothing"); code == 0 || !strings.Contains(out, "there is no permission") {
+		t.Errorf("why for an unknown permission: exit %d, %s", code, out)
+	}
+	if got, answer := m.request("eve", good, "GET", "/users/admin/why?permission=site_create", nil); got != http.StatusForbidden {
+		t.Errorf("eve asks for others: %d %v", got, answer)
+	}
+	if got, answer := m.request("eve", good, "GET", "/users/eve/why?permission=site_create&tenant=default_tenant", nil); got != http.StatusOK || answer["allowed"] != true {
+		t.Errorf("eve asks for itself: %d %v", got, answer)
+	}
 
 	m.wants(http.StatusOK, "PUT", "/config/account_lock_period", object{"value": 5})
 	for range 5 {

@@ -133,16 +133,16 @@ func (m *manager) uploadWith(id, dir, members string) (status int, answer string
 	if err != nil || w.Close() != nil {
 		m.t.Fatal(err)
 	}
-	return m.send("admin", http.MethodPut, "/api/v3.1/blueprints/"+id, w.FormDataContentType(), &form)
+	return m.post("admin", http.MethodPut, "/api/v3.1/blueprints/"+id, w.FormDataContentType(), &form)
 }
 
-// send makes a request as a user whose password is the administrator's.
-func (m *manager) send(user, method, path, contentType string, body io.Reader) (status int, answer string) {
+// post makes a request as a user whose password is the administrator's.
+func (m *manager) post(user, method, path, contentType string, body io.Reader) (status int, answer string) {
 	m.t.Helper()
 	return m.sendTo("default_tenant", user, method, path, contentType, body)
 }
 
-// sendTo is send for a tenant.
+// sendTo is post for a tenant.
 func (m *manager) sendTo(tenant, user, method, path, contentType string, body io.Reader) (status int, answer string) {
 	m.t.Helper()
 	req, err := http.NewRequestWithContext(m.t.Context(), method, m.url+path, body)
@@ -355,7 +355,7 @@ func TestPluginRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	const plugins, id = "/api/v3.1/plugins", "9d1c7c57-8e52-4a3c-9b0e-0f6f3e0d1f11"
-	status, answer := m.send("admin", http.MethodPost, plugins+"?visibility=private&id="+id, w.FormDataContentType(), &form)
+	status, answer := m.post("admin", http.MethodPost, plugins+"?visibility=private&id="+id, w.FormDataContentType(), &form)
 	if status != http.StatusCreated || !strings.Contains(answer, id) || !strings.Contains(answer, `"yaml_url_path":""`) {
 		t.Fatalf("upload by a form: %d %s", status, answer)
 	}
@@ -366,7 +366,7 @@ func TestPluginRequests(t *testing.T) {
 	}
 	for _, tenant := range []string{"default_tenant", "elsewhere"} {
 		if tenant != "default_tenant" {
-			if status, answer := m.send("admin", http.MethodPost, "/api/v3.1/tenants/"+tenant, "application/json", nil); status >= 300 {
+			if status, answer := m.post("admin", http.MethodPost, "/api/v3.1/tenants/"+tenant, "application/json", nil); status >= 300 {
 				t.Fatalf("create tenant %s: %d %s", tenant, status, answer)
 			}
 		}
@@ -374,7 +374,7 @@ func TestPluginRequests(t *testing.T) {
 			t.Errorf("upload under a used id in %s: %d %s", tenant, status, answer)
 		}
 	}
-	if status, answer := m.send("admin", http.MethodGet, plugins+"/"+id+"/archive", "", nil); status != http.StatusOK || answer != string(data) {
+	if status, answer := m.post("admin", http.MethodGet, plugins+"/"+id+"/archive", "", nil); status != http.StatusOK || answer != string(data) {
 		t.Errorf("the wagon after refused uploads: %d, %d bytes", status, len(answer))
 	}
 	other, _ := wagon(t, "2.0.0", "")
@@ -405,7 +405,7 @@ func TestPluginRequests(t *testing.T) {
 		{http.MethodPost, "?visibility=tenant&private_resource=true", "x", 400, "cannot be used together"},
 		{http.MethodPost, "", "", 400, "neither"},
 	} {
-		if status, answer := m.send("admin", r.method, plugins+r.path, "application/json", member(r.body)); status != r.status || !strings.Contains(answer, r.want) {
+		if status, answer := m.post("admin", r.method, plugins+r.path, "application/json", member(r.body)); status != r.status || !strings.Contains(answer, r.want) {
 			t.Errorf("%s %s %s: %d %s", r.method, r.path, r.body, status, answer)
 		}
 	}
@@ -415,7 +415,7 @@ func TestPluginRequests(t *testing.T) {
 		{http.MethodPut, "/users", `{"username": "stranger", "password": "` + m.password() + `", "role": "default"}`},
 		{http.MethodPut, "/tenants/users", `{"username": "mate", "tenant_name": "default_tenant", "role": "user"}`},
 	} {
-		if status, answer := m.send("admin", r[0], "/api/v3.1"+r[1], "application/json", member(r[2])); status >= 300 {
+		if status, answer := m.post("admin", r[0], "/api/v3.1"+r[1], "application/json", member(r[2])); status >= 300 {
 			t.Fatalf("%s: %d %s", r[1], status, answer)
 		}
 	}
@@ -426,7 +426,7 @@ func TestPluginRequests(t *testing.T) {
 	}{
 		{"admin", wheel, 200}, {"mate", wheel, 404}, {"stranger", wheel, 404}, {"mate", plugins + "/" + id, 404}, {"admin", plugins + "/" + id, 200},
 	} {
-		if status, answer := m.send(r.user, http.MethodGet, r.path, "application/json", nil); status != r.status {
+		if status, answer := m.post(r.user, http.MethodGet, r.path, "application/json", nil); status != r.status {
 			t.Errorf("%s reads %s: %d %.200s", r.user, r.path, status, answer)
 		}
 	}

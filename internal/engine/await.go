@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/reifyhq/reify/internal/auth"
-	"github.com/reifyhq/reify/internal/change"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -28,18 +27,18 @@ func (r *runner) startWorkflow(tx store.Tx, args workflow.WorkflowArgs) (outcome
 // startServices starts a workflow on every deployment that names this one as its parent. One that is busy is queued: it
 // starts when its turn comes, like any other.
 func (r *runner) startServices(tx store.Tx, args workflow.ServicesArgs) (outcome, error) {
-	children, err := change.Services(tx, r.exec.Tenant, r.exec.Deployment)
+	children, err := tx.Children(r.exec.Tenant, r.exec.Deployment)
 	if err != nil {
 		return outcome{}, fmt.Errorf("find the services of deployment %s: %w", r.exec.Deployment, err)
 	}
-	_, busy, err := countActive(tx)
+	active, err := activeNow(tx)
 	if err != nil {
 		return outcome{}, err
 	}
 	var out outcome
 	for _, d := range children {
 		status := model.ExecutionPending
-		if busy[string(d.Tenant)+"/"+string(d.ID)] {
+		if active.busy[string(d.Tenant)+"/"+string(d.ID)] {
 			status = model.ExecutionQueued
 		}
 		x, err := r.child(tx, d, args.Workflow, args.Parameters, status)

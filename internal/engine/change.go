@@ -53,6 +53,7 @@ func (r *runner) applyChange(ctx context.Context, p *workflow.Phase) error {
 // advanceTo writes the progress that fn decides on together with what fn does.
 func (r *runner) advanceTo(ctx context.Context, p *workflow.Phase, fn func(store.Tx) (model.Progress, error)) error {
 	var progress model.Progress
+	w := r.writing(workflow.Effects{Logs: p.Logs})
 	err := r.update(ctx, func(tx store.Tx) (err error) {
 		if progress, err = fn(tx); err != nil {
 			return err
@@ -65,7 +66,7 @@ func (r *runner) advanceTo(ctx context.Context, p *workflow.Phase, fn func(store
 		if err := tx.UpdateExecution(x); err != nil {
 			return err
 		}
-		return r.record(tx, workflow.Effects{Logs: p.Logs})
+		return r.record(tx, w)
 	})
 	if err == nil {
 		r.exec.Progress = progress
@@ -134,12 +135,7 @@ func (r *runner) env() change.Env {
 }
 
 func (r *runner) patch(tx store.Tx, args workflow.PatchArgs) (outcome, error) {
-	for _, p := range args.Patches {
-		if err := r.patchInstance(tx, p); err != nil {
-			return outcome{}, err
-		}
-	}
-	return outcome{}, nil
+	return outcome{}, tx.ChangeInstances(r.exec.Tenant, instanceChanges(workflow.Effects{Patches: args.Patches}))
 }
 
 func (r *runner) startModification(tx store.Tx, args workflow.ModificationStartArgs) (outcome, error) {

@@ -21,9 +21,6 @@ type Evaluator interface {
 	Properties(ctx context.Context, t model.TenantName, i *model.NodeInstance) (model.Document, error)
 }
 
-// pingWait is how long an agent may take to answer before a task is sent to it (operations, section 1.2).
-const pingWait = 30 * time.Second
-
 // send publishes operations whose task rows are committed. What cannot be sent for a reason of its own fails the task
 // through the usual path; only the failure of the bus or of the storage stops the runner, and then everything is sent
 // again.
@@ -39,45 +36,56 @@ func (r *runner) publish(ctx context.Context, tasks []*model.Task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	d, err := r.deployment(ctx)
-	if err != nil {
+	if err := r.readDeployment(ctx); err != nil {
 		return err
 	}
 	for _, t := range tasks {
-		if err := r.sendOne(ctx, d, t); err != nil {
+		if err := r.sendOne(ctx, t); err != nil {
 			return fmt.Errorf("send task %s of execution %s: %w", t.ID, r.id, err)
 		}
 	}
 	return nil
 }
 
-func (r *runner) deployment(ctx context.Context) (d *model.Deployment, err error) {
-	err = r.e.Store.View(ctx, func(tx store.Reader) error {
-		d, err = tx.Deployment(r.exec.Tenant, r.exec.Deployment)
+// readDeployment reads the deployment once for each graph: what messages say of it does not change while one runs.
+func (r *runner) readDeployment(ctx context.Context) error {
+	if r.deployment != nil {
+		return nil
+	}
+	err := r.e.Store.View(ctx, func(tx store.Reader) (err error) {
+		r.deployment, err = tx.Deployment(r.exec.Tenant, r.exec.Deployment)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read deployment %s: %w", r.exec.Deployment, err)
+		return fmt.Errorf("read deployment %s: %w", r.exec.Deployment, err)
 	}
-	return d, nil
+	return nil
 }
 
-func (r *runner) sendOne(ctx context.Context, d *model.Deployment, t *model.Task) error {
-	call := t.Parameters.Operation
-	kwargs, err := r.e.Evaluate.Inputs(ctx, r.exec, call)
-	if err != nil {
-		return r.refuse(ctx, t, err)
-	}
-	place, err := r.route(ctx, call)
+// sendOne finds who runs a task and sends it there, to a host agent once that has answered a ping.
+func (r *runner) sendOne(ctx context.Context, t *model.Task) error {
+	place, err := r.route(ctx, t.Parameters.Operation)
 	var broken storageError
-	if errors.As(err, &broken) {
+	switch {
+	case errors.As(err, &broken):
 		return err
+	case err != nil:
+		return r.refuse(ctx, t, err)
+	case place.NeedsPing():
+		r.sendAfterPing(ctx, place, t)
+		return nil
 	}
+	return r.sendTo(ctx, place, t)
+}
+
+// sendTo builds the message of a task from what holds now and sends it.
+func (r *runner) sendTo(ctx context.Context, place operation.Place, t *model.Task) error {
+	kwargs, err := r.e.Evaluate.Inputs(ctx, r.exec, t.Parameters.Operation)
 	if err != nil {
 		return r.refuse(ctx, t, err)
 	}
 	msg, err := operation.Build(operation.Dispatch{
-		Task: t, Execution: r.exec, Deployment: d, Place: place, Token: r.e.Token(r.exec), Kwargs: kwargs,
+		Task: t, Execution: r.exec, Deployment: r.deployment, Place: place, Token: r.e.Token(r.exec), Kwargs: kwargs,
 		RestHost: r.e.RestHost, RestPort: r.e.RestPort,
 	})
 	if err != nil {
@@ -107,26 +115,19 @@ func (r *runner) refuse(ctx context.Context, t *model.Task, err error) error {
 	return nil
 }
 
-// route finds who runs the operation and, for a host agent, makes sure that it answers.
+// route finds who runs the operation.
 func (r *runner) route(ctx context.Context, call *model.OperationCall) (operation.Place, error) {
 	dir := directory{ctx: ctx, e: r.e}
+	executor := call.Operation.Executor
+	host, known := r.hosts[call.Instance]
+	if known && (executor == model.ExecutorCentral || executor == model.ExecutorAuto && host == "") {
+		return operation.Route(dir, r.exec.Tenant, executor, &model.NodeInstance{ID: call.Instance, HostID: host})
+	}
 	instance, err := dir.Instance(r.exec.Tenant, call.Instance)
 	if err != nil {
 		return operation.Place{}, err
 	}
-	place, err := operation.Route(dir, r.exec.Tenant, call.Operation.Executor, instance)
-	if err != nil || !place.NeedsPing() {
-		return place, err
-	}
-	ping, stop := context.WithTimeout(ctx, pingWait)
-	defer stop()
-	if err := r.e.isThere(ping, place.Address()); err != nil {
-		if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
-			err = &operation.Error{Task: place.Unreachable()}
-		}
-		return place, err
-	}
-	return place, nil
+	return operation.Route(dir, r.exec.Tenant, executor, instance)
 }
 
 // directory reads for routing.

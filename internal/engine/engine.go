@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/reifyhq/reify/internal/bus"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/dsl"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
@@ -54,10 +56,15 @@ type Options struct {
 	Owner    string
 	Settings workflow.Settings
 	// System are the workflows that the manager itself runs, by workflow id.
-	System   map[string]SystemWorkflow
+	System map[string]SystemWorkflow
+	// Custom runs the workflows that are neither built in nor the manager's own; optional, nil fails them.
+	Custom   CustomWorkflow
 	Evaluate Evaluator
 	// Secrets returns what a deployment's plan may ask for secrets; optional, nil allows none.
 	Secrets func(*model.Deployment) dsl.SecretGetter
+	// Targets evaluates the functions that say what a deployment depends on; the result writes what changed. Optional. A
+	// *fault.Error fails the execution that ended.
+	Targets func(context.Context, model.TenantName, model.DeploymentID) (func(store.Tx) error, error)
 	// Token returns the plain execution token of an execution.
 	Token func(e *model.Execution) string
 	// NewTaskID, NewGraphID return fresh ids.
@@ -76,8 +83,14 @@ type Options struct {
 	// Overdue is how long an operation may be silent before it is sent again, at least; it must be longer than the bus
 	// remembers message ids. Optional, 150 s.
 	Overdue time.Duration
+	// KillEvery is the time between two requests to end the operations of a killed execution; optional, 5 s.
+	KillEvery time.Duration
 	// MaxConcurrent bounds how many executions may be active when queued ones are started; optional, 20.
 	MaxConcurrent int
+	// Ready completes a queued execution whose turn has come, or says why it may not start; optional, nil lets all start.
+	Ready func(tx store.Reader, x *model.Execution) error
+	// Hooked says whether there is a hook on a type of event; optional, nil means that there is none.
+	Hooked func(eventType string) bool
 }
 
 // SystemWorkflow is a workflow that runs inside the manager. It must be repeatable: after a crash it is called again
@@ -93,11 +106,12 @@ type Job struct {
 }
 
 const (
-	defaultLease   = 10 * time.Second
-	defaultOverdue = 150 * time.Second
-	scanInterval   = time.Second
-	claimBatch     = 100
-	maxConcurrent  = 20
+	defaultLease     = 10 * time.Second
+	defaultOverdue   = 150 * time.Second
+	defaultKillEvery = 5 * time.Second
+	scanInterval     = time.Second
+	claimBatch       = 100
+	maxConcurrent    = 20
 )
 
 // Engine runs executions; see New.
@@ -105,7 +119,13 @@ type Engine struct {
 	Options
 	mu      sync.Mutex
 	runners map[model.ExecutionID]*runner
-	wake    chan struct{}
+	// kills are killed executions whose operations may still run.
+	kills     map[model.ExecutionID]*kill
+	wake      chan struct{}
+	killsCame chan struct{}
+	// doubtful are executions whose claim failed in a way that may have been committed all the same: nobody runs them, and
+	// their lease may be renewed with all others. They belong to claimLoop.
+	doubtful []model.ExecutionID
 }
 
 // New returns an engine that does nothing until Run.
@@ -116,10 +136,16 @@ func New(o Options) *Engine {
 	if o.Overdue == 0 {
 		o.Overdue = defaultOverdue
 	}
+	if o.KillEvery == 0 {
+		o.KillEvery = defaultKillEvery
+	}
 	if o.MaxConcurrent == 0 {
 		o.MaxConcurrent = maxConcurrent
 	}
-	return &Engine{Options: o, runners: map[model.ExecutionID]*runner{}, wake: make(chan struct{}, 1)}
+	return &Engine{
+		Options: o, runners: map[model.ExecutionID]*runner{}, kills: map[model.ExecutionID]*kill{},
+		wake: make(chan struct{}, 1), killsCame: make(chan struct{}, 1),
+	}
 }
 
 // Run claims and runs executions until ctx ends. It returns after every runner has stopped at a commit boundary and its
@@ -133,10 +159,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return e.Bus.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{Slots: 64}, e.receive)
+		return e.Bus.Receive(ctx, operation.ResultsQueue, bus.ReceiveOptions{Slots: maxBatch}, e.receive)
 	})
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicWake, e.notified) })
 	g.Go(func() error { return e.Bus.Watch(ctx, TopicEnded, e.othersEnded) })
+	g.Go(func() error { return e.Bus.Watch(ctx, operation.KilledTopic, e.othersKilled) })
+	g.Go(func() error { return e.repeatKills(ctx) })
 	g.Go(func() error { return e.renewLeases(ctx) })
 	g.Go(func() error { return e.claimLoop(ctx) })
 	err := g.Wait()
@@ -192,6 +220,11 @@ func (e *Engine) claimLoop(ctx context.Context) error {
 		if more && err == nil {
 			continue
 		}
+		select {
+		case <-e.wake:
+			continue
+		default:
+		}
 		timer := e.Clock.NewTimer(scanInterval)
 		select {
 		case <-ctx.Done():
@@ -202,6 +235,9 @@ func (e *Engine) claimLoop(ctx context.Context) error {
 		case <-timer.C():
 			if err := e.pokeCancelling(ctx); err != nil && ctx.Err() == nil {
 				e.Log.Error("look for cancelled executions", "error", err)
+			}
+			if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+				e.Log.Error("look for queued executions whose turn has come", "error", err)
 			}
 		}
 	}
@@ -237,14 +273,29 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 		ids, err = tx.Claimable(now, claimBatch)
 		return err
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return false, err
+	}
+	more = len(ids) == claimBatch
+	// A lease of our own that ran out while a long commit kept the renewal waiting is renewed, not taken from its runner.
+	for _, id := range e.doubtful {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	ids = slices.DeleteFunc(ids, func(id model.ExecutionID) bool { return e.runner(id) != nil })
+	if len(ids) == 0 {
+		return false, nil
 	}
 	epochs := map[model.ExecutionID]int64{}
 	err = e.Store.Update(ctx, func(tx store.Tx) error {
 		clear(epochs)
 		for _, id := range ids {
 			epoch, ok, err := tx.Claim(id, e.Owner, now, now.Add(e.Lease))
+			if fault.Is(err, fault.NotFound) {
+				// It was deleted meanwhile.
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -254,7 +305,9 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 		}
 		return nil
 	})
+	e.doubtful = nil
 	if err != nil {
+		e.doubtful = ids
 		return false, err
 	}
 	for _, id := range ids {
@@ -262,7 +315,7 @@ func (e *Engine) claim(ctx context.Context, wg *sync.WaitGroup) (more bool, err 
 			e.start(ctx, wg, id, epoch)
 		}
 	}
-	return len(ids) == claimBatch, nil
+	return more, nil
 }
 
 func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, id model.ExecutionID, epoch int64) {

@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/reifyhq/reify/internal/engine"
@@ -251,6 +254,40 @@ func TestSystemWorkflows(t *testing.T) {
 	}
 }
 
+// TestSystemWorkflowSurvivesAFailedCommit lets one commit of a workflow of the manager fail: the workflow runs again.
+func TestSystemWorkflowSurvivesAFailedCommit(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deploy("d", 1)
+	flaky := &oneFailure{Store: h.store}
+	h.under = flaky
+	h.startWith(func(o *engine.Options) {
+		o.System["sys_write"] = func(ctx context.Context, job engine.Job) error {
+			flaky.arm.CompareAndSwap(0, 1)
+			return job.Update(ctx, func(tx store.Tx) error { return tx.SetValue("done", "yes") })
+		}
+	})
+	if x := h.ended(h.execute("d", "sys_write", model.ExecutionPending)); x.Status != model.ExecutionTerminated {
+		t.Errorf("the execution ended as %s: %s", x.Status, x.Error)
+	}
+	if flaky.arm.Load() != 2 {
+		t.Error("no commit failed")
+	}
+}
+
+// oneFailure is a store of which one commit fails once it is armed with 1.
+type oneFailure struct {
+	store.Store
+	arm atomic.Int32
+}
+
+func (f *oneFailure) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if f.arm.CompareAndSwap(1, 2) {
+		return errors.New("the disk failed")
+	}
+	return f.Store.Update(ctx, fn)
+}
+
 func TestWhatCannotRunFailsWithAReason(t *testing.T) {
 	h := newHouse(t)
 	h.deploy("d", 1)
@@ -294,5 +331,46 @@ func TestAnOwnerThatLostItsLeaseWritesNothing(t *testing.T) {
 		if task.Parameters.Operation != nil && task.State == model.TaskSucceeded {
 			t.Errorf("the old owner recorded the end of %s", task.Parameters.Operation.Name)
 		}
+	}
+}
+
+// TestGraphWithACircleFails gives the engine a stored graph of which two tasks wait for each other, as a custom workflow may
+// store one: the execution fails and says so, and nothing of it runs.
+func TestGraphWithACircleFails(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deploy("d", 1)
+	id := h.execute("d", "install", model.ExecutionStarted)
+	task := func(name, on model.TaskID) *model.Task {
+		return &model.Task{ID: name, Graph: "g", Execution: id, Name: "op", Type: model.TaskRemote, State: model.TaskPending,
+			Dependencies: []model.TaskID{on}, Parameters: model.TaskParameters{Operation: &model.OperationCall{Name: create,
+				Instance: "d-n0_000000", Operation: model.Operation{Executor: model.ExecutorCentral}}}}
+	}
+	h.update(func(tx store.Tx) error {
+		x, err := tx.Execution(id)
+		if err != nil {
+			return err
+		}
+		x.Progress = model.Progress{Step: 1, Graph: "g"}
+		if err := tx.InsertGraph(&model.Graph{ID: "g", Execution: id, Name: "circle"}); err != nil {
+			return err
+		}
+		if err := tx.InsertTasks([]*model.Task{task("a", "b"), task("b", "a")}); err != nil {
+			return err
+		}
+		return tx.UpdateExecution(x)
+	})
+	h.start("m1")
+	x := h.ended(id)
+	if x.Status != model.ExecutionFailed || !strings.Contains(x.Error, "in a circle") {
+		t.Errorf("the execution ended as %s: %s", x.Status, x.Error)
+	}
+	for _, k := range h.tasks(id) {
+		if k.State != model.TaskPending {
+			t.Errorf("task %s became %s", k.ID, k.State)
+		}
+	}
+	if n := h.exec.count(create + "@d-n0_000000"); n != 0 || h.states("d")[model.InstanceUninitialized] != 1 {
+		t.Errorf("the operation ran %d times, instances are %v", n, h.states("d"))
 	}
 }

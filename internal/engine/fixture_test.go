@@ -35,18 +35,26 @@ type house struct {
 	exec  *executor
 	// under, when set, is what engines use in place of store.
 	under store.Store
+	// patience is how long anything may take.
+	patience time.Duration
+	// quiet leaves out the log of engines.
+	quiet bool
 	// stop ends the engine that runs now.
 	stop func()
 }
 
-func newHouse(t testing.TB) *house {
+// newHouse is a house whose executor sends every report twice: the engine must not mind.
+func newHouse(t testing.TB) *house { return newHouseWith(t, &executor{copies: 2, slots: 8}) }
+
+func newHouseWith(t testing.TB, x *executor) *house {
 	t.Helper()
 	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "reify.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: st, bus: membus.New(clock.Real{})}
-	h.exec = &executor{bus: h.bus, runs: map[string]int{}, outcome: func(*operation.Message, int) operation.Result { return operation.Result{} }}
+	h := &house{t: t, store: st, bus: membus.New(clock.Real{}), exec: x, patience: 30 * time.Second}
+	x.bus, x.runs = h.bus, map[string]int{}
+	x.outcome = func(*operation.Message, int) operation.Result { return operation.Result{} }
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { h.exec.run(ctx) })
@@ -76,7 +84,7 @@ func (h *house) startWith(change func(*engine.Options)) func() {
 		st = h.under
 	}
 	o := engine.Options{
-		Store: st, Bus: h.bus, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)), Owner: "m1",
+		Store: st, Bus: h.bus, Clock: clock.Real{}, Log: h.log(), Owner: "m1",
 		Settings:      workflow.Settings{TaskRetries: 2, RetryInterval: time.Millisecond, WaitAfterFail: time.Minute},
 		Evaluate:      plain{},
 		Token:         func(x *model.Execution) string { return "token-" + string(x.ID) },
@@ -85,9 +93,10 @@ func (h *house) startWith(change func(*engine.Options)) func() {
 		NewID:         uuid.NewString,
 		NewInstanceID: func(name string) string { return name + "_" + uuid.NewString()[:6] },
 		System: map[string]engine.SystemWorkflow{
-			"sys_ok":    func(context.Context, engine.Job) error { return nil },
-			"sys_fail":  func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
-			"sys_panic": func(context.Context, engine.Job) error { panic("broken invariant") },
+			"sys_ok":                        func(context.Context, engine.Job) error { return nil },
+			model.WorkflowDeleteEnvironment: func(context.Context, engine.Job) error { return nil },
+			"sys_fail":                      func(context.Context, engine.Job) error { return fmt.Errorf("no luck") },
+			"sys_panic":                     func(context.Context, engine.Job) error { panic("broken invariant") },
 			"sys_wait": func(ctx context.Context, _ engine.Job) error {
 				<-ctx.Done()
 				return ctx.Err()
@@ -109,6 +118,13 @@ func (h *house) startWith(change func(*engine.Options)) func() {
 	return h.stop
 }
 
+func (h *house) log() *slog.Logger {
+	if h.quiet {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(h.t.Output(), nil))
+}
+
 // plain evaluates nothing.
 type plain struct{}
 
@@ -125,7 +141,10 @@ func (plain) Properties(context.Context, model.TenantName, *model.NodeInstance) 
 
 // executor answers every task; outcome decides how, given the message and the number of this run of the operation.
 type executor struct {
-	bus     bus.Bus
+	bus bus.Bus
+	// copies is how often each report is sent, slots how many operations run at the same time.
+	copies, slots int
+
 	mu      sync.Mutex
 	runs    map[string]int
 	outcome func(m *operation.Message, run int) operation.Result
@@ -135,7 +154,7 @@ type executor struct {
 
 func (x *executor) run(ctx context.Context) {
 	queue := operation.Address(operation.CentralQueue).TaskQueue()
-	_ = x.bus.Receive(ctx, queue, bus.ReceiveOptions{Slots: 8}, func(ctx context.Context, m bus.Message) error {
+	_ = x.bus.Receive(ctx, queue, bus.ReceiveOptions{Slots: x.slots}, func(ctx context.Context, m bus.Message) error {
 		msg, err := operation.DecodeMessage(m.Data)
 		if err != nil {
 			return err
@@ -167,8 +186,7 @@ func (x *executor) report(ctx context.Context, id string, kind operation.ReportK
 	if err != nil {
 		return err
 	}
-	// Every report goes out twice: the engine must not mind.
-	for n := range 2 {
+	for n := range x.copies {
 		if err := x.bus.Send(ctx, operation.ResultsQueue, r.MessageID(n), data); err != nil {
 			return err
 		}
@@ -222,23 +240,42 @@ func (f *failing) isDown() bool {
 }
 
 const (
-	create = "cloudify.interfaces.lifecycle.create"
-	start  = "cloudify.interfaces.lifecycle.start"
-	stop   = "cloudify.interfaces.lifecycle.stop"
+	create    = "cloudify.interfaces.lifecycle.create"
+	configure = "cloudify.interfaces.lifecycle.configure"
+	start     = "cloudify.interfaces.lifecycle.start"
+	stop      = "cloudify.interfaces.lifecycle.stop"
 )
 
 // deploy stores a deployment of a chain of n nodes, each depending on the one before.
-func (h *house) deploy(id model.DeploymentID, n int) {
+func (h *house) deploy(id model.DeploymentID, n int) { h.deployAs(id, n, true, create, start, stop) }
+
+// perNode is the number of instances of each node of a wide deployment.
+const perNode = 100
+
+// deployAs stores a deployment of n nodes with the operations, in a chain or side by side.
+func (h *house) deployAs(id model.DeploymentID, n int, chain bool, operations ...string) {
 	h.t.Helper()
 	res := model.Resource{Tenant: model.DefaultTenant, CreatedBy: "admin", CreatedAt: time.Now().UTC(), Visibility: model.VisibilityTenant}
 	op := model.Operation{Plugin: "script", Function: "script_runner.tasks.run", Executor: model.ExecutorCentral, Inputs: model.Document{}}
+	all := map[string]model.Operation{}
+	for _, name := range operations {
+		all[name] = op
+	}
 	var nodes []*model.Node
 	var instances []*model.NodeInstance
 	for i := range n {
+		if !chain && i%perNode != 0 {
+			// One more instance of the node.
+			of := nodes[len(nodes)-1]
+			of.Number, of.Planned, of.Deploy = of.Number+1, of.Planned+1, of.Deploy+1
+			instances = append(instances, &model.NodeInstance{Resource: res, ID: model.InstanceID(fmt.Sprintf("%s_%06d", of.ID, i)),
+				Node: of.ID, Deployment: id, Index: of.Number, State: model.InstanceUninitialized, Version: 1, RuntimeProperties: model.Document{}})
+			continue
+		}
 		name := model.NodeID(fmt.Sprintf("%s-n%d", id, i))
 		node := &model.Node{
 			Resource: res, ID: name, Deployment: id, Type: "cloudify.nodes.Root", TypeHierarchy: []string{"cloudify.nodes.Root"},
-			Operations: map[string]model.Operation{create: op, start: op, stop: op},
+			Operations: all,
 			Plugins:    []model.PlanPlugin{{Name: "script", Executor: model.ExecutorCentral}},
 			Number:     1, Planned: 1, Deploy: 1, Max: -1,
 		}
@@ -246,7 +283,7 @@ func (h *house) deploy(id model.DeploymentID, n int) {
 			Resource: res, ID: model.InstanceID(name) + "_000000", Node: name, Deployment: id, Index: 1,
 			State: model.InstanceUninitialized, Version: 1, RuntimeProperties: model.Document{},
 		}
-		if i > 0 {
+		if chain && i > 0 {
 			target := nodes[i-1].ID
 			node.Relationships = []model.NodeRelationship{{Type: "cloudify.relationships.depends_on", TargetID: target,
 				TypeHierarchy: []string{"cloudify.relationships.depends_on"}}}
@@ -256,7 +293,7 @@ func (h *house) deploy(id model.DeploymentID, n int) {
 		nodes, instances = append(nodes, node), append(instances, instance)
 	}
 	workflows := map[string]model.Workflow{}
-	for _, w := range []string{"install", "uninstall"} {
+	for _, w := range []string{"install", "uninstall", "execute_operation"} {
 		workflows[w] = model.Workflow{Plugin: "default_workflows", Operation: "cloudify.plugins.workflows." + w}
 	}
 	workflows["custom"] = model.Workflow{Plugin: "my", Operation: "wf.run"}
@@ -292,10 +329,15 @@ func (h *house) update(fn func(store.Tx) error) {
 // execute stores an execution and wakes the engine.
 func (h *house) execute(d model.DeploymentID, workflow string, status model.ExecutionStatus) model.ExecutionID {
 	h.t.Helper()
+	return h.executeWith(d, workflow, status, model.Document{})
+}
+
+func (h *house) executeWith(d model.DeploymentID, workflow string, status model.ExecutionStatus, parameters model.Document) model.ExecutionID {
+	h.t.Helper()
 	x := &model.Execution{
 		Resource: model.Resource{Tenant: model.DefaultTenant, CreatedBy: "admin", CreatedAt: time.Now().UTC(), Visibility: model.VisibilityTenant},
 		ID:       model.ExecutionID(uuid.NewString()), Workflow: workflow, Deployment: d, Blueprint: "bp", Status: status,
-		Parameters: model.Document{}, TokenSerial: 1,
+		Parameters: parameters, TokenSerial: 1,
 	}
 	h.update(func(tx store.Tx) error { return tx.InsertExecution(x) })
 	if err := h.bus.Notify(engine.TopicWake, []byte(x.ID)); err != nil {
@@ -322,7 +364,7 @@ func (h *house) await(what string, cond func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(h.patience)
 	defer limit.Stop()
 	for !cond() {
 		select {

@@ -78,6 +78,7 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 	r.graph = run
 	eff := run.Advance(now, workflow.Begin{})
 	eff.Logs = append(append([]workflow.LogLine{}, p.Logs...), eff.Logs...)
+	w := r.writing(unwritten(eff, p.Graph.Tasks))
 	progress := model.Progress{Step: r.exec.Progress.Step + 1, Graph: graph.ID, Cursor: p.Cursor}
 	err = r.update(ctx, func(tx store.Tx) error {
 		if err := tx.InsertGraph(graph); err != nil {
@@ -94,16 +95,39 @@ func (r *runner) beginGraph(ctx context.Context, p *workflow.Phase, snap *workfl
 		if err := tx.UpdateExecution(x); err != nil {
 			return err
 		}
-		return r.record(tx, eff)
+		return r.record(tx, w)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin graph %q of execution %s: %w", p.Graph.Name, r.id, err)
 	}
 	r.exec.Progress = progress
 	if eff.End != nil {
-		r.graph = nil
+		r.endGraph()
 		return eff.End, nil
 	}
+	r.know(snap)
 	r.setTimer(eff.Wake)
 	return nil, r.send(ctx, eff.Send)
+}
+
+// unwritten leaves out of the effects of Begin what is written with the graph itself: its tasks are stored as they stand
+// after their first transitions.
+func unwritten(eff workflow.Effects, graph []*model.Task) workflow.Effects {
+	eff.Tasks = nil
+	if len(eff.Written) > 0 {
+		given := make(map[model.TaskID]bool, len(graph))
+		for _, t := range graph {
+			given[t.ID] = true
+		}
+		eff.Written = addNew(nil, eff.Written, given)
+	}
+	return eff
+}
+
+// know remembers where the instances of the deployment are, for the tasks of the graph that begins.
+func (r *runner) know(snap *workflow.Snapshot) {
+	r.hosts = make(map[model.InstanceID]model.InstanceID, len(snap.Instances))
+	for _, i := range snap.Instances {
+		r.hosts[i.ID] = i.HostID
+	}
 }

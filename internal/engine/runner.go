@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,9 +34,20 @@ type runner struct {
 	exec  *model.Execution
 	graph *workflow.Run
 	timer clockTimer
+	// deployment and hosts are read once for each graph: who it is for, and on which host each instance is.
+	deployment *model.Deployment
+	hosts      map[model.InstanceID]model.InstanceID
 	// awaited are the operations under way in the order of their dispatch, overdue looks at them now and then.
 	awaited []awaited
 	overdue clockTimer
+	// pings are the questions to host agents that are not answered yet, by their address; pinging owns their goroutines,
+	// which end when stopped is closed.
+	pings   map[operation.Address]*ping
+	pinged  chan pinged
+	pinging sync.WaitGroup
+	stopped chan struct{}
+	// killed are the attempts that a kill found under way.
+	killed []string
 	// cancelled is the strongest cancel that was handed to the graph.
 	cancelled model.ExecutionStatus
 	// local are inputs that the runner itself produced, such as the failure to build an operation's inputs.
@@ -58,6 +70,7 @@ func newRunner(e *Engine, id model.ExecutionID, epoch int64) *runner {
 		inbox: make(chan delivery, maxBatch),
 		poked: make(chan struct{}, 1),
 		gone:  make(chan struct{}),
+		pings: map[operation.Address]*ping{}, pinged: make(chan pinged), stopped: make(chan struct{}),
 	}
 }
 
@@ -108,13 +121,19 @@ func (r *runner) run(ctx context.Context) (err error) {
 			err = r.finish(ctx, workflow.End{Failure: &workflow.Failure{Message: fmt.Sprintf("internal error: %v", p)}})
 		}
 	}()
-	defer r.timer.stop()
-	defer r.overdue.stop()
+	defer r.stop()
 	if err := r.reload(ctx); err != nil {
 		return err
 	}
 	if r.exec.Status.Ended() || r.exec.Status.Waiting() {
 		return nil
+	}
+	custom, err := r.customCode(ctx)
+	if err != nil {
+		return err
+	}
+	if custom != nil {
+		return r.runCustom(ctx, *custom)
 	}
 	if r.exec.Status == model.ExecutionPending {
 		if err := r.begin(ctx); err != nil {
@@ -135,6 +154,15 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return r.finish(ctx, workflow.End{Failure: failure})
 	}
 	return r.runProgram(ctx, program)
+}
+
+// stop ends what the runner started beside itself.
+func (r *runner) stop() {
+	r.timer.stop()
+	r.overdue.stop()
+	r.forgetPings()
+	close(r.stopped)
+	r.pinging.Wait()
 }
 
 // reload reads the execution as it is stored.
@@ -222,6 +250,7 @@ func (r *runner) resumePhase(ctx context.Context) (*workflow.End, error) {
 	if r.graph, err = workflow.NewRun(tasks, snap, r.runOptions()); err != nil {
 		return &workflow.End{Failure: &workflow.Failure{Message: fmt.Sprintf("restore the task graph: %v", err)}}, nil
 	}
+	r.know(snap)
 	batch := []delivery{{input: workflow.Begin{}}}
 	if r.exec.Status.Cancelling() {
 		r.cancelled = r.exec.Status
@@ -298,6 +327,23 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 	}
 	r.local = nil
 	if len(batch) == 0 {
+		switch r.next() {
+		case happenedPoke:
+			return r.cancelInput(ctx)
+		case happenedTimer:
+			r.timer.stop()
+			return []delivery{{input: workflow.Due{}}}, nil
+		case happenedOverdue:
+			return nil, r.sendAgain(ctx)
+		}
+		select {
+		case p := <-r.pinged:
+			return nil, r.answered(ctx, p)
+		default:
+		}
+		if len(r.inbox) > 0 {
+			return r.drain(r.accept(batch, <-r.inbox)), nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -308,19 +354,55 @@ func (r *runner) wait(ctx context.Context) ([]delivery, error) {
 			return nil, r.sendAgain(ctx)
 		case <-r.poked:
 			return r.cancelInput(ctx)
+		case p := <-r.pinged:
+			return nil, r.answered(ctx, p)
 		case d := <-r.inbox:
 			batch = r.accept(batch, d)
 		}
 	}
+	return r.drain(batch), nil
+}
+
+// drain adds what else was delivered.
+func (r *runner) drain(batch []delivery) []delivery {
 	for len(batch) < maxBatch {
 		select {
 		case d := <-r.inbox:
 			batch = r.accept(batch, d)
 		default:
-			return batch, nil
+			return batch
 		}
 	}
-	return batch, nil
+	return batch
+}
+
+// What wait looks for before it takes whatever comes: a request to cancel and a time that has come must not stand back
+// behind reports that never cease.
+const (
+	happenedNothing = iota
+	happenedPoke
+	happenedTimer
+	happenedOverdue
+)
+
+// next takes what comes first of the things that have happened. Their order is fixed, so that a simulation replays.
+func (r *runner) next() int {
+	select {
+	case <-r.poked:
+		return happenedPoke
+	default:
+	}
+	select {
+	case <-r.timer.c():
+		return happenedTimer
+	default:
+	}
+	select {
+	case <-r.overdue.c():
+		return happenedOverdue
+	default:
+	}
+	return happenedNothing
 }
 
 // accept adds a delivery to a batch unless it is the report of an attempt from before the execution was resumed: that

@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
-	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -21,7 +21,8 @@ func (r *runner) step(ctx context.Context, batch []delivery) (*workflow.End, err
 			return nil, err
 		}
 	} else {
-		if err := r.update(ctx, func(tx store.Tx) error { return r.record(tx, eff) }); err != nil {
+		w := r.writing(eff)
+		if err := r.update(ctx, func(tx store.Tx) error { return r.record(tx, w) }); err != nil {
 			return nil, fmt.Errorf("record %d transitions of execution %s: %w", len(eff.Tasks), r.id, err)
 		}
 	}
@@ -31,6 +32,7 @@ func (r *runner) step(ctx context.Context, batch []delivery) (*workflow.End, err
 		}
 	}
 	if eff.End != nil {
+		r.noteKilled(eff)
 		r.endGraph()
 		return eff.End, nil
 	}
@@ -41,23 +43,15 @@ func (r *runner) step(ctx context.Context, batch []delivery) (*workflow.End, err
 // confirm checks that the execution still belongs to this runner. Inputs that change nothing are answered without a
 // commit, but only the owner knows that they change nothing.
 func (r *runner) confirm(ctx context.Context) error {
-	return r.e.Store.View(ctx, func(tx store.Reader) error {
-		x, err := tx.Execution(r.id)
-		switch {
-		case fault.Is(err, fault.NotFound), err == nil && x.Lease.Epoch != r.epoch:
-			return store.ErrFenced
-		case err != nil:
-			return fmt.Errorf("check the lease of execution %s: %w", r.id, err)
-		}
-		return nil
-	})
+	return r.e.Store.View(ctx, func(tx store.Reader) error { return tx.Fence(r.id, r.epoch) })
 }
 
 // endGraph drops what belongs to the graph that has ended.
 func (r *runner) endGraph() {
 	r.timer.stop()
 	r.overdue.stop()
-	r.graph, r.awaited = nil, nil
+	r.forgetPings()
+	r.graph, r.awaited, r.deployment, r.hosts = nil, nil, nil, nil
 }
 
 // advance runs a batch of inputs through the reducer and joins the effects.
@@ -67,15 +61,11 @@ func (r *runner) advance(batch []delivery) workflow.Effects {
 		return r.graph.Advance(now, batch[0].input)
 	}
 	var all workflow.Effects
-	seen := map[model.TaskID]bool{}
+	changed, written := map[model.TaskID]bool{}, map[model.TaskID]bool{}
 	for _, d := range batch {
 		eff := r.graph.Advance(now, d.input)
-		for _, t := range eff.Tasks {
-			if !seen[t.ID] {
-				seen[t.ID] = true
-				all.Tasks = append(all.Tasks, t)
-			}
-		}
+		all.Tasks = addNew(all.Tasks, eff.Tasks, changed)
+		all.Written = addNew(all.Written, eff.Written, written)
 		all.Send = append(all.Send, eff.Send...)
 		all.States = append(all.States, eff.States...)
 		all.Patches = append(all.Patches, eff.Patches...)
@@ -91,6 +81,17 @@ func (r *runner) advance(batch []delivery) workflow.Effects {
 	return all
 }
 
+// addNew appends the tasks that were not seen before.
+func addNew(list, tasks []*model.Task, seen map[model.TaskID]bool) []*model.Task {
+	for _, t := range tasks {
+		if !seen[t.ID] {
+			seen[t.ID] = true
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
 func empty(e workflow.Effects) bool {
 	return len(e.Tasks) == 0 && len(e.States) == 0 && len(e.Patches) == 0 && len(e.Events) == 0 && len(e.Logs) == 0 &&
 		e.Total == 0 && e.Finished == 0
@@ -103,73 +104,80 @@ func (r *runner) setTimer(at time.Time) {
 	}
 }
 
-// record writes effects; it may run more than once for one step.
-func (r *runner) record(tx store.Tx, eff workflow.Effects) error {
-	if err := tx.PutTasks(eff.Tasks); err != nil {
-		return err
+// writing is what a step writes, made ready before the transaction that nobody else can write beside.
+type writing struct {
+	// states are the tasks of which only the state changed, whole those that are new or changed otherwise.
+	states, whole   []*model.Task
+	instances       []store.InstanceChange
+	events          []*model.Event
+	total, finished int
+}
+
+func (r *runner) writing(eff workflow.Effects) *writing {
+	w := &writing{whole: eff.Written, instances: instanceChanges(eff), events: r.events(eff), total: eff.Total, finished: eff.Finished}
+	if len(eff.Written) == 0 {
+		w.states = eff.Tasks
+		return w
+	}
+	whole := make(map[model.TaskID]bool, len(eff.Written))
+	for _, t := range eff.Written {
+		whole[t.ID] = true
+	}
+	w.states = addNew(nil, eff.Tasks, whole)
+	return w
+}
+
+// instanceChanges joins what a step does to each instance: only its end can be seen, and how many states led there. System
+// properties are written together with a change of state where there is one (recordings of the REST API, s08).
+func instanceChanges(eff workflow.Effects) []store.InstanceChange {
+	if len(eff.States) == 0 && len(eff.Patches) == 0 {
+		return nil
+	}
+	at := make(map[model.InstanceID]int, len(eff.States))
+	var out []store.InstanceChange
+	of := func(id model.InstanceID) *store.InstanceChange {
+		i, ok := at[id]
+		if !ok {
+			i = len(out)
+			at[id] = i
+			out = append(out, store.InstanceChange{Instance: id})
+		}
+		return &out[i]
 	}
 	for _, s := range eff.States {
-		if err := r.setState(tx, s); err != nil {
-			return err
+		if c := of(s.Instance); c.State != s.State {
+			c.State = s.State
+			c.Steps++
 		}
 	}
 	for _, p := range eff.Patches {
-		if err := r.patchInstance(tx, p); err != nil {
-			return err
+		c := of(p.Instance)
+		if c.System == nil {
+			c.System = make(model.Document, len(p.Set))
 		}
+		maps.Copy(c.System, p.Set)
 	}
-	if err := tx.InsertEvents(r.events(eff)); err != nil {
-		return err
-	}
-	if eff.Total == 0 && eff.Finished == 0 {
-		return nil
-	}
-	x, err := tx.Execution(r.id)
-	if err != nil {
-		return err
-	}
-	x.TotalOperations += eff.Total
-	x.FinishedOperations += eff.Finished
-	return tx.UpdateExecution(x)
+	return out
 }
 
-// setState changes the state of an instance. An instance that is gone (removed by hand or by an update) is skipped.
-func (r *runner) setState(tx store.Tx, s model.SetState) error {
-	i, err := tx.Instance(r.exec.Tenant, s.Instance)
-	if fault.Is(err, fault.NotFound) {
+// record writes what was made ready; it may run more than once for one step.
+func (r *runner) record(tx store.Tx, w *writing) error {
+	if err := tx.PutTasks(w.whole); err != nil {
+		return err
+	}
+	if err := tx.SetTaskStates(w.states); err != nil {
+		return err
+	}
+	if err := tx.ChangeInstances(r.exec.Tenant, w.instances); err != nil {
+		return err
+	}
+	if err := tx.InsertEvents(w.events); err != nil {
+		return err
+	}
+	if w.total == 0 && w.finished == 0 {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("set the state of node instance %s to %s: %w", s.Instance, s.State, err)
-	}
-	if i.State == s.State {
-		return nil
-	}
-	i.State = s.State
-	i.Version++
-	return tx.UpdateInstance(i)
-}
-
-func (r *runner) patchInstance(tx store.Tx, p workflow.InstancePatch) error {
-	i, err := tx.Instance(r.exec.Tenant, p.Instance)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("write system properties of node instance %s: %w", p.Instance, err)
-	}
-	if i.SystemProperties == nil {
-		i.SystemProperties = model.Document{}
-	}
-	for k, v := range p.Set {
-		if v == nil {
-			delete(i.SystemProperties, k)
-			continue
-		}
-		i.SystemProperties[k] = v
-	}
-	i.Version++
-	return tx.UpdateInstance(i)
+	return tx.CountOperations(r.id, w.total, w.finished)
 }
 
 // events completes the graph's events and logs with what the execution knows.

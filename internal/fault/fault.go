@@ -13,11 +13,12 @@ import (
 // Code is a stable, machine readable kind of fault.
 type Code string
 
-// The codes, with the strings of the original.
+// The codes, with the strings of the original; too_many_requests_error is our own.
 const (
 	Conflict                   Code = "conflict_error"
 	NotFound                   Code = "not_found_error"
 	DependentExists            Code = "dependent_exists_error"
+	ParentNotFound             Code = "deployment_parent_not_found_error"
 	NonexistentWorkflow        Code = "nonexistent_workflow_error"
 	UnavailableWorkflow        Code = "unavailable_workflow_error"
 	Unauthorized               Code = "unauthorized_error"
@@ -61,6 +62,11 @@ const (
 	MaintenanceEntering        Code = "entering_maintenance_mode"
 	MissingLicense             Code = "missing_cloudify_license"
 	MissingPremium             Code = "missing_premium_package_error"
+	SnapshotAction             Code = "snapshot_action_error"
+	CommunityOnly              Code = "community_only_error"
+	FailedDependency           Code = "failed_dependency"
+	NotRunningLDAP             Code = "not_running_ldap_server"
+	TooManyRequests            Code = "too_many_requests_error"
 	Storage                    Code = "storage_error"
 	Internal                   Code = "internal_server_error"
 )

@@ -48,6 +48,10 @@ type Deployment struct {
 	LatestExecution       ExecutionID
 	Labels                []Label
 	SiteName              string
+	// What is below this deployment, directly or not (rest-model, section 3.2); the statuses are the worst of each kind, and
+	// empty when there is none.
+	SubServices, SubEnvironments             int
+	SubServicesStatus, SubEnvironmentsStatus DeploymentStatus
 }
 
 // ScalingGroup is a group of nodes that scale together.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 )
 
 // Document is a JSON object whose shape is not ours: properties, inputs, parameters. Numbers inside a decoded document
@@ -13,6 +12,10 @@ type Document map[string]any
 
 // UnmarshalJSON decodes an object and keeps numbers as json.Number.
 func (d *Document) UnmarshalJSON(data []byte) error {
+	if string(data) == "{}" {
+		*d = Document{}
+		return nil
+	}
 	var m map[string]any
 	if err := DecodeJSON(data, &m); err != nil {
 		return err
@@ -29,7 +32,7 @@ func DecodeJSON(data []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		return err
 	}
-	if _, err := dec.Token(); err != io.EOF {
+	if len(bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n")) > 0 {
 		return fmt.Errorf("unexpected data after the JSON value at offset %d", dec.InputOffset())
 	}
 	return nil

@@ -28,17 +28,21 @@ const (
 	EventTaskRescheduled   EventType = "task_rescheduled"
 	EventTaskFailed        EventType = "task_failed"
 	EventPlugin            EventType = "plugin_event"
+	// EventExecutionState is an event of an execution group: a member changed its status.
+	EventExecutionState EventType = "execution_state_change"
 )
 
 // Event is one happening of an execution, or one log line when Kind is KindLog.
 type Event struct {
 	// StorageID grows with the order of arrival; assigned by the store.
-	StorageID   int64
-	Tenant      TenantName
-	CreatedBy   UserName
-	Visibility  Visibility
-	Kind        EventKind
-	Execution   ExecutionID
+	StorageID  int64
+	Tenant     TenantName
+	CreatedBy  UserName
+	Visibility Visibility
+	Kind       EventKind
+	Execution  ExecutionID
+	// Group is set for what happened to an execution group; Execution then only says how long the event is kept.
+	Group       ExecutionGroupID
 	Timestamp   time.Time
 	Reported    time.Time
 	Message     string

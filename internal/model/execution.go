@@ -80,10 +80,12 @@ const (
 // Execution is one run of a workflow.
 type Execution struct {
 	Resource
-	ID          ExecutionID
-	Workflow    string
-	Deployment  DeploymentID
-	Blueprint   BlueprintID
+	ID         ExecutionID
+	Workflow   string
+	Deployment DeploymentID
+	Blueprint  BlueprintID
+	// Group is the execution group that it belongs to, empty for none.
+	Group       ExecutionGroupID
 	Status      ExecutionStatus
 	Error       string
 	Parameters  Document

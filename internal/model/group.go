@@ -74,3 +74,16 @@ type FilterRule struct {
 	Operator string   `json:"operator"`
 	Type     string   `json:"type"`
 }
+
+// ProviderName names a secrets provider in its tenant.
+type ProviderName string
+
+// SecretsProvider is an external store from which values of secrets are read (rest-model, section 11). Parameters are its
+// connection parameters, encrypted; only the service reads them.
+type SecretsProvider struct {
+	Resource
+	Name       ProviderName
+	Type       string
+	Parameters string
+	UpdatedAt  time.Time
+}

@@ -24,6 +24,8 @@ type (
 	ModificationID string
 	// UpdateID is "<deployment>-<UUID>", unique in the installation.
 	UpdateID string
+	// DependencyID is a UUID, unique in the installation.
+	DependencyID string
 	// PluginID is a UUID, unique in the installation.
 	PluginID string
 	// TokenID is the public, ten character part of an API token.

@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // Setting is a value that users change at run time and other programs read (rest-model, section 12).
@@ -26,6 +27,21 @@ func (s *Setting) Number() (float64, error) {
 		return v.Float64()
 	}
 	return 0, fmt.Errorf("the setting %s is not a number", s.Name)
+}
+
+// Typed returns a value as the setting's type wants it: a text that is a number becomes that number where the type is one,
+// because the original's command line sends every value as text.
+func (s *Setting) Typed(value any) any {
+	text, isText := value.(string)
+	if kind, _ := s.Schema["type"].(string); !isText || kind != "number" && kind != "integer" {
+		return value
+	}
+	if n := json.Number(text); n != "" {
+		if f, err := n.Float64(); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return f
+		}
+	}
+	return value
 }
 
 // Misfit says why a value does not fit the schema; "" when it fits.

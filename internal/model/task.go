@@ -83,6 +83,9 @@ type TaskParameters struct {
 	SetState  *SetState      `json:"set_state,omitempty"`
 	NodeEvent *NodeEvent     `json:"node_event,omitempty"`
 	Operation *OperationCall `json:"operation,omitempty"`
+	// Foreign is the document of a task whose graph a process outside of the manager owns, as it wrote it. The other
+	// fields say what the manager understands of it; CurrentRetries wins over what the document says.
+	Foreign json.RawMessage `json:"foreign,omitempty"`
 }
 
 // Handler names a reaction to the end of a task; the reducer in package workflow knows what each kind does.

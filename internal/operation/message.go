@@ -101,6 +101,8 @@ type Plugin struct {
 	TenantName     model.TenantName `json:"tenant_name,omitempty"`
 	Source         *string          `json:"source,omitempty"`
 	Properties     model.Document   `json:"properties,omitempty"`
+	// InstallArguments are for the installer; the reference does not send them.
+	InstallArguments *string `json:"install_arguments,omitempty"`
 }
 
 // Call is the interface operation that a task carries out.
@@ -215,6 +217,8 @@ func buildPlugin(d Dispatch, call *model.OperationCall) Plugin {
 		PackageVersion: call.Plugin.PackageVersion,
 		Source:         call.Plugin.Source,
 		Properties:     d.PluginProperties,
+
+		InstallArguments: call.Plugin.InstallArguments,
 	}
 	if p.Properties == nil {
 		p.Properties = call.Plugin.Properties

@@ -31,6 +31,25 @@ const CancelTopic = "cancel"
 // Cancel asks every executor to kill the operations of an execution.
 type Cancel struct {
 	Execution model.ExecutionID `json:"execution"`
+	// Serial spares the attempts of a later resume: only those of a smaller number are meant. 0 means all.
+	Serial int `json:"serial,omitempty"`
+	// Attempts are message ids of attempts about which an answer on KilledTopic is wanted.
+	Attempts []string `json:"attempts,omitempty"`
+}
+
+// Means reports whether an attempt is to be killed.
+func (c Cancel) Means(attempt string) bool {
+	execution, _, n, err := ParseDispatchID(attempt)
+	return err == nil && execution == c.Execution && (c.Serial == 0 || n < c.Serial)
+}
+
+// KilledTopic is where executors tell which of the attempts that a Cancel asks for are over. The data is a Killed. It is
+// best effort: who asked asks again.
+const KilledTopic = "killed"
+
+// Killed lists attempts of which nothing runs any more.
+type Killed struct {
+	Attempts []string `json:"attempts"`
 }
 
 // Address names an executor among all executors of an installation: CentralQueue, or tenant and queue of an agent.
@@ -124,6 +143,15 @@ func DecodeReport(data []byte) (*Report, error) {
 		return nil, fmt.Errorf("decode report of task %s: finished without a result", r.Task)
 	}
 	return &r, nil
+}
+
+// DecodeKilled reads a Killed.
+func DecodeKilled(data []byte) (Killed, error) {
+	var k Killed
+	if err := json.Unmarshal(data, &k); err != nil {
+		return Killed{}, fmt.Errorf("decode the attempts that were killed: %w", err)
+	}
+	return k, nil
 }
 
 // DecodeCancel reads a Cancel.

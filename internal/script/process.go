@@ -57,7 +57,7 @@ func (s *session) execute(ctx context.Context, in *inputs, command, env []string
 		return ending{}, &Exception{"OSError", err.Error()}
 	}
 	if !in.silent {
-		s.logf("debug", "Process created, PID: %d", cmd.Process.Pid)
+		s.logf("info", "Process created, PID: %d", cmd.Process.Pid)
 	}
 	if s.req.Started != nil {
 		if err := s.req.Started(cmd.Process.Pid); err != nil {
@@ -72,7 +72,7 @@ func (s *session) execute(ctx context.Context, in *inputs, command, env []string
 	end := ending{command: command[len(command)-1], code: exitCode(cmd.ProcessState)}
 	end.stdout, end.stderr = out.texts()
 	if !in.silent {
-		s.logf("debug", "Execution done (PID=%d, return_code=%d): %s", cmd.Process.Pid, end.code, end.command)
+		s.logf("info", "Execution done (PID=%d, return_code=%d): %s", cmd.Process.Pid, end.code, end.command)
 	}
 	return end, nil
 }

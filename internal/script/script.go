@@ -16,10 +16,8 @@ package script
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -73,7 +71,7 @@ func Run(ctx context.Context, req Request) operation.Result {
 	var timer sync.WaitGroup
 	defer timer.Wait()
 	defer cancel(nil)
-	if limit := timeout(&req.Message.Context); limit > 0 {
+	if limit := req.Message.Context.Limit(); limit > 0 {
 		timer.Go(func() { expire(inner, req.Clock, limit, cancel) })
 	}
 	s := newSession(inner, &req)
@@ -86,20 +84,12 @@ func Run(ctx context.Context, req Request) operation.Result {
 		return operation.Fail(taskError(err))
 	}
 	if errors.Is(context.Cause(inner), errTimeout) {
-		return operation.Fail(timedOut(&req.Message.Context))
+		return operation.Fail(req.Message.Context.TimedOut())
 	}
 	if result.Err == nil && s.outcome.retry != nil {
 		return operation.Fail(s.outcome.retry)
 	}
 	return result
-}
-
-// timeout is the operation's limit; 0 is none.
-func timeout(c *operation.Context) time.Duration {
-	if c.Timeout == nil || !(*c.Timeout > 0) {
-		return 0
-	}
-	return time.Duration(min(*c.Timeout, 1e9) * float64(time.Second))
 }
 
 func expire(ctx context.Context, c clock.Clock, after time.Duration, cancel context.CancelCauseFunc) {
@@ -110,14 +100,6 @@ func expire(ctx context.Context, c clock.Clock, after time.Duration, cancel cont
 	case <-timer.C():
 		cancel(errTimeout)
 	}
-}
-
-func timedOut(c *operation.Context) *model.TaskError {
-	message := fmt.Sprintf("Process killed due to timeout of %s seconds", strconv.FormatFloat(*c.Timeout, 'f', -1, 64))
-	if c.TimeoutRecoverable != nil && *c.TimeoutRecoverable {
-		return operation.Recoverable(message, nil)
-	}
-	return operation.NonRecoverable("%s", message)
 }
 
 func killed() *model.TaskError {

@@ -30,10 +30,10 @@ echo hello; echo trouble >&2`))
 	if !slices.Contains(info, "<out> hello") || !slices.Contains(info, "<err> trouble") {
 		t.Errorf("output is missing in the log:\n%s", b.log())
 	}
-	debug := strings.Join(b.manager.Lines("debug"), "\n")
-	if !strings.Contains(debug, "Process created, PID: ") || !strings.Contains(debug, "Execution done (PID=") ||
-		!strings.Contains(debug, "return_code=0): /") {
-		t.Errorf("debug log:\n%s", debug)
+	lines := strings.Join(info, "\n")
+	if !strings.Contains(lines, "Process created, PID: ") || !strings.Contains(lines, "Execution done (PID=") ||
+		!strings.Contains(lines, "return_code=0): /") {
+		t.Errorf("log:\n%s", lines)
 	}
 	if left, _ := os.ReadDir(b.request.TempDir); len(left) != 0 {
 		t.Errorf("%d entries were left behind", len(left))

@@ -1,8 +1,9 @@
-// Package secret seals what an installation keeps but must not show: values of secrets.
+// Package secret seals what an installation keeps but must not show: values of secrets, passwords of other systems.
 //
 // A sealed value is XChaCha20-Poly1305 with a random nonce, bound to the name it is stored under, so that one cannot be
-// put in the place of another. The key is derived from the installation's key; who has both the store and the key can
-// read everything, and who has only one of them nothing. The package keeps no state and never logs.
+// put in the place of another. Who has both the store and the key can read everything, and who has only one of them
+// nothing. Values are sealed under the active key of a Keyring; keys are exchanged by making a new one active, sealing
+// everything anew and then forgetting the old ones. The package never logs.
 package secret
 
 import (
@@ -12,36 +13,29 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// prefix names the form of a sealed value, so that another can follow.
+// prefix begins a value of the first form, which does not name its key.
 const prefix = "x1:"
 
-// Seal encrypts a value for the name under the installation's key.
-func Seal(key []byte, name, value string) (string, error) {
-	aead, err := chacha20poly1305.NewX(derive(key))
+func sealWith(key []byte, name, value string) (string, error) {
+	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", name, err)
 	}
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(value)+aead.Overhead())
 	rand.Read(nonce)
-	return prefix + base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(value), []byte(name))), nil
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(value), []byte(name))), nil
 }
 
-// Open decrypts what Seal made with the same key and name.
-func Open(key []byte, name, sealed string) (string, error) {
-	text, ok := strings.CutPrefix(sealed, prefix)
-	if !ok {
-		return "", fmt.Errorf("open %s: the stored value has an unknown form", name)
-	}
+func openWith(key []byte, name, text string) (string, error) {
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", name, err)
 	}
-	aead, err := chacha20poly1305.NewX(derive(key))
+	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http/httputil"
 	"net/url"
@@ -18,7 +19,8 @@ import (
 	"github.com/reifyhq/reify/internal/agent"
 	"github.com/reifyhq/reify/internal/agent/installer"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
-	"github.com/reifyhq/reify/internal/client"
+	"github.com/reifyhq/reify/internal/certs"
+	"github.com/reifyhq/reify/internal/component"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/service/hostagents"
 )
@@ -39,12 +41,8 @@ func (m *manager) agentDoor() (*natsbus.AgentDoor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for agents on %q: write the address as host:port: %w", door.Listen, err)
 	}
-	if m.Config.TLS.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(m.Config.TLS.Cert, m.Config.TLS.Key)
-		if err != nil {
-			return nil, fmt.Errorf("load the certificate for agents: %w", err)
-		}
-		door.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if m.certs != nil {
+		door.TLS = &tls.Config{GetCertificate: m.certs.Certificate, MinVersion: tls.VersionTLS12}
 	}
 	ip := net.ParseIP(host)
 	if door.TLS == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
@@ -95,20 +93,24 @@ func (m *manager) endpoint() hostagents.Endpoint {
 		return e
 	}
 	e.Bus = "nats://"
-	if m.Config.TLS.Cert != "" {
+	if m.certs != nil {
 		e.Bus = "tls://"
 	}
 	e.Bus += m.bus.AgentAddress()
 	return e
 }
 
-// agentCA is what agents trust when they connect to the manager; nothing when it does not use TLS.
+// agentCA is what agents trust when they connect to the manager: the authorities that are set, the given certificate, or
+// the manager's own authority; nothing when it does not use TLS.
 func (m *manager) agentCA() ([]byte, error) {
 	file := m.Config.Agents.CA
-	if file == "" {
+	switch {
+	case file != "":
+	case m.Config.TLS.Cert != "":
 		file = m.Config.TLS.Cert
-	}
-	if file == "" {
+	case m.certs != nil:
+		file = filepath.Join(m.dir.path(certsDir), certs.CAFile)
+	default:
 		return nil, nil
 	}
 	data, err := os.ReadFile(file)
@@ -138,14 +140,14 @@ func (m *manager) packages() hostagents.Packages {
 	return m.foundPackages
 }
 
-// installer are the operations that bring agents onto hosts.
-func (m *manager) installer(c *client.Client) map[string]agent.Function {
-	return installer.Functions(installer.Options{
-		Clock: m.clock, Log: m.Log, Bus: m.bus, ReportKey: m.agents.ReportKey, NewID: uuid.NewString,
-		ClientFor: func(msg *operation.Message) *client.Client {
-			return c.As(msg.Context.Tenant.Name, msg.Context.ExecutionToken)
-		},
-	})
+// functions are the operations of the executor beside the manager that are not those of every agent: components, and the
+// ones that bring agents onto hosts.
+func (m *manager) functions(reach inside) map[string]agent.Function {
+	all := component.Functions(reach.client, m.clock)
+	maps.Copy(all, installer.Functions(installer.Options{
+		Clock: m.clock, Log: m.Log, Bus: m.bus, ReportKey: m.agents.ReportKey, NewID: uuid.NewString, ClientFor: reach.client,
+	}))
+	return all
 }
 
 // registerBus lets agents through to the broker as WebSockets; the broker checks their credentials.
@@ -176,6 +178,9 @@ func (m *manager) takeReports(ctx context.Context) error {
 			}
 			return nil
 		}
+		if up.Topic != "" {
+			return m.passOn(ctx, up)
+		}
 		if err := m.agents.CheckReport(operation.Address(up.Agent), up.Queue, up.Data); err != nil {
 			m.Log.Warn("refused what an agent sent", "agent", up.Agent, "queue", up.Queue, "error", err)
 			return err
@@ -185,4 +190,18 @@ func (m *manager) takeReports(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// passOn passes what an agent says on a topic to those who watch it: that attempts which were to be killed are over, and
+// nothing else.
+func (m *manager) passOn(ctx context.Context, up natsbus.Up) error {
+	err := fmt.Errorf("agent %s may not speak on topic %s", up.Agent, up.Topic)
+	if up.Topic == operation.KilledTopic {
+		err = m.agents.CheckKilled(ctx, operation.Address(up.Agent), up.Data)
+	}
+	if err != nil {
+		m.Log.Warn("refused what an agent sent", "agent", up.Agent, "topic", up.Topic, "error", err)
+		return err
+	}
+	return m.bus.Notify(up.Topic, up.Data)
 }

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/reifyhq/reify/internal/clock"
 )
 
 // dataDir is the directory that holds everything a manager keeps. It is locked while open.
@@ -23,7 +26,7 @@ type dataDir struct {
 const keySize = 32
 
 // openDataDir locks the directory, and makes it with a key and an id when it is new.
-func openDataDir(root string) (_ *dataDir, err error) {
+func openDataDir(root string, c clock.Clock) (_ *dataDir, err error) {
 	if root, err = filepath.Abs(root); err != nil {
 		return nil, fmt.Errorf("find the data directory: %w", err)
 	}
@@ -41,7 +44,7 @@ func openDataDir(root string) (_ *dataDir, err error) {
 			err = errors.Join(err, d.lock.Close())
 		}
 	}()
-	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(c, d.lock, lockTries); err != nil {
 		return nil, fmt.Errorf("another manager uses the data directory %s; stop it, or give this one another --data_dir", root)
 	}
 	text, err := d.secret("key", keySize)
@@ -56,6 +59,24 @@ func openDataDir(root string) (_ *dataDir, err error) {
 		d.id = "manager-" + d.id
 	}
 	return d, err
+}
+
+// A lock may outlive a manager that was killed: a process that it was about to start holds it too, until it becomes the
+// program that it is to run. So it is tried lockTries times, lockPoll apart.
+const (
+	lockPoll  = 10 * time.Millisecond
+	lockTries = 200
+)
+
+// flock locks a file, trying again while somebody else holds it.
+func flock(c clock.Clock, f *os.File, tries int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if tries--; err == nil || !errors.Is(err, syscall.EWOULDBLOCK) || tries <= 0 {
+			return err
+		}
+		<-c.NewTimer(lockPoll).C()
+	}
 }
 
 func (d *dataDir) path(name string) string { return filepath.Join(d.root, name) }

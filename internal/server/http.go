@@ -4,32 +4,64 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/reifyhq/reify/internal/api"
+	"github.com/reifyhq/reify/internal/api/front"
 	"github.com/reifyhq/reify/internal/api/v31"
 	"github.com/reifyhq/reify/internal/archive"
+	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/fileserver"
+	"github.com/reifyhq/reify/internal/issuer"
 )
 
-// listen opens the manager's port. Plain HTTP beyond loopback needs to be asked for: credentials would travel in clear.
-func listen(c config.Config) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(c.Listen)
+// usesTLS reports whether the manager speaks TLS: with a given certificate, and with its own one whenever it listens
+// beyond loopback. Plain HTTP there needs to be asked for: credentials would travel in clear.
+func usesTLS(c config.Config) bool { return c.TLS.Cert != "" || !c.Loopback() && !c.PlainHTTP }
+
+// openCertificate opens the certificate of the manager; there is none when it speaks plain HTTP.
+func (m *manager) openCertificate() error {
+	if !usesTLS(m.Config) {
+		return nil
+	}
+	hosts, err := certs.Hosts(m.Config.Listen, strings.Split(m.Config.TLS.Hosts, ","))
 	if err != nil {
-		return nil, fmt.Errorf("listen on %q: write the address as host:port: %w", c.Listen, err)
+		return err
 	}
-	ip := net.ParseIP(host)
-	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
-	if !loopback && !c.PlainHTTP && c.TLS.Cert == "" {
-		return nil, fmt.Errorf("listen on %q: plain HTTP beyond this machine sends passwords in clear; "+
-			"give a certificate with tls.cert and tls.key, set plain_http to allow it behind a TLS proxy, or listen on a loopback address", c.Listen)
+	m.certs, err = certs.Open(certs.Options{Cert: m.Config.TLS.Cert, Key: m.Config.TLS.Key, Dir: m.dir.path(certsDir), Hosts: hosts, Clock: m.clock})
+	return err
+}
+
+// certsDir is where the own certificates are, below the data directory.
+const certsDir = "tls"
+
+// ShowCertificates prints what the own certificates of the manager with the data directory are.
+func ShowCertificates(dataDir string, out io.Writer) error {
+	return certs.Show(filepath.Join(dataDir, certsDir), out)
+}
+
+// ExportCA prints the certificate that clients of the manager with the data directory have to trust, as PEM.
+func ExportCA(dataDir string, out io.Writer) error {
+	data, err := os.ReadFile(filepath.Join(dataDir, certsDir, certs.CAFile))
+	if err != nil {
+		return fmt.Errorf("read the certificate authority; a manager makes one when it first listens beyond loopback without tls.cert: %w", err)
 	}
+	_, err = out.Write(data)
+	return err
+}
+
+// listen opens the manager's port.
+func listen(c config.Config, k *certs.Keeper) (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: the port is taken by another program; stop it, or choose another with --listen host:port", c.Listen)
@@ -37,24 +69,43 @@ func listen(c config.Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
-	if c.TLS.Cert == "" {
+	if k == nil {
 		return l, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("load the certificate %s with the key %s: %w", c.TLS.Cert, c.TLS.Key, err), l.Close())
-	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12,
+	return tls.NewListener(l, &tls.Config{GetCertificate: k.Certificate, MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"}}), nil
+}
+
+// issuer is the trusted OpenID Connect issuer, nil when there is none.
+func (m *manager) issuer() *issuer.Issuer {
+	c := m.Config.OIDC
+	if c.Issuer == "" {
+		return nil
+	}
+	return issuer.New(issuer.Options{URL: c.Issuer, ClientID: c.ClientID, Secret: c.ClientSecret, RedirectURL: c.RedirectURL,
+		NameClaim: c.NameClaim, GroupsClaim: c.GroupsClaim, Scopes: strings.Fields(strings.ReplaceAll(c.Scopes, ",", " ")), Clock: m.clock})
+}
+
+// limits are those of the network's door.
+func limits(c config.Config) front.Limits {
+	l := front.Limits{Rate: c.Limits.RequestsPerSecond, Body: int64(c.Limits.RequestSize)}
+	for origin := range strings.SplitSeq(c.CORS.Origins, ",") {
+		if origin = strings.TrimSpace(origin); origin != "" {
+			l.Origins = append(l.Origins, origin)
+		}
+	}
+	return l
 }
 
 // handler is everything the manager serves over HTTP.
 func (m *manager) handler() http.Handler {
-	door := api.Door{Service: m.service, Log: m.Log}
+	door := api.Door{Service: m.service, Upkeep: m.upkeep, Log: m.Log}
 	r := chi.NewRouter()
 	r.NotFound(door.NotFound)
 	r.MethodNotAllowed(door.MethodNotAllowed)
-	v31.New(door, v31.Info{Version: m.Version, Commit: m.Commit, Manager: m.dir.id, Status: m.status, Agents: m.agents}).Register(r)
+	v31.New(door, v31.Info{
+		Version: m.Version, Commit: m.Commit, Manager: m.dir.id, Status: m.status, Agents: m.agents, SignIn: m.signin,
+	}).Register(r)
 	fileserver.Register(r, door, m.packages().Open)
 	m.registerBus(r)
 	return r
@@ -82,7 +133,7 @@ func (m *manager) address() (host string, port int) {
 func (m *manager) url() string {
 	host, port := m.address()
 	scheme := "http://"
-	if m.Config.TLS.Cert != "" {
+	if usesTLS(m.Config) {
 		scheme = "https://"
 	}
 	return scheme + net.JoinHostPort(host, strconv.Itoa(port))

@@ -11,17 +11,24 @@ import (
 	"github.com/reifyhq/reify/internal/operation"
 )
 
-// inProcessClient is the client of what runs beside the manager.
-func inProcessClient(handler http.Handler) (*client.Client, error) {
-	return client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
+// inside lets the executor beside the manager reach it.
+type inside struct{ c *client.Client }
+
+func insideOf(handler http.Handler) (inside, error) {
+	c, err := client.New(client.Config{URL: "http://manager.invalid", Transport: inProcess{handler}})
+	return inside{c}, err
 }
 
-// managerFor gives each task the manager as seen with the token of its execution.
-func managerFor(c *client.Client) func(*operation.Message) agent.Manager {
-	return func(m *operation.Message) agent.Manager {
-		return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
+// client returns the manager's API as seen with the token of a task's execution, or of a hook's own.
+func (i inside) client(m *operation.Message) *client.Client {
+	if m.Context.Type == operation.TypeHook {
+		return i.c.AsUser(m.Context.Tenant.Name, m.Context.RestToken)
 	}
+	return i.c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken)
 }
+
+// manager is client in the form that agents want.
+func (i inside) manager(m *operation.Message) agent.Manager { return remote.New(i.client(m)) }
 
 // inProcess carries requests of the executor beside the manager straight to the handler: the same routes, credentials
 // and checks as over the network, without a socket.

@@ -23,18 +23,28 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reifyhq/reify/internal/agent"
+	"github.com/reifyhq/reify/internal/api/front"
 	"github.com/reifyhq/reify/internal/blob"
 	"github.com/reifyhq/reify/internal/blob/fs"
 	"github.com/reifyhq/reify/internal/blob/s3"
 	"github.com/reifyhq/reify/internal/bus/natsbus"
+	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/clock"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
+	"github.com/reifyhq/reify/internal/hook"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/pyhost"
+	"github.com/reifyhq/reify/internal/pyworkflow"
+	"github.com/reifyhq/reify/internal/script"
+	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/service/hostagents"
 	"github.com/reifyhq/reify/internal/service/plugins"
+	"github.com/reifyhq/reify/internal/service/schedule"
+	"github.com/reifyhq/reify/internal/service/signin"
+	"github.com/reifyhq/reify/internal/service/upkeep"
 	"github.com/reifyhq/reify/internal/store/sqlite"
 	"github.com/reifyhq/reify/internal/workflow"
 )
@@ -49,6 +59,8 @@ type Options struct {
 	Version, Commit string
 	// Ctx is the program that scripts call as "ctx".
 	Ctx string
+	// Reload reads the configuration again, on SIGHUP, and sets the level of the log; nil keeps what is.
+	Reload func() (*config.Config, error)
 }
 
 // manager is a manager being built or running.
@@ -65,10 +77,21 @@ type manager struct {
 	admitting     atomic.Pointer[hostagents.Service]
 	packagesOnce  sync.Once
 	foundPackages hostagents.Packages
-	engine        *engine.Engine
-	agent         *agent.Agent
-	listener      net.Listener
-	http          *http.Server
+
+	upkeep  *upkeep.Service
+	signin  *signin.Service
+	engine  *engine.Engine
+	agent   *agent.Agent
+	hooks   *hook.Runner
+	plugins *pyhost.Host
+	inside  inside
+
+	workflows *pyworkflow.Runner
+	listener  net.Listener
+	// certs is nil when the manager speaks plain HTTP.
+	certs *certs.Keeper
+	front *front.Front
+	http  *http.Server
 }
 
 // Run runs a manager until ctx ends, then stops it gracefully and returns nil. An error says what could not be started,
@@ -78,11 +101,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Config.Store != "" {
 		return errors.New("this manager keeps its state in its data directory only; leave the setting store empty")
 	}
-	if m.dir, err = openDataDir(o.Config.DataDir); err != nil {
+	if m.dir, err = openDataDir(o.Config.DataDir, m.clock); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dir.close()) }()
-	if m.listener, err = listen(o.Config); err != nil {
+	if err := m.openCertificate(); err != nil {
+		return err
+	}
+	if m.listener, err = listen(o.Config, m.certs); err != nil {
 		return err
 	}
 	defer m.listener.Close()
@@ -95,7 +121,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if m.bus, err = natsbus.Open(ctx, natsbus.Options{
-		URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Clock: m.clock, Log: o.Log, Agents: door,
+		URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Key: m.dir.key, Clock: m.clock, Log: o.Log, Agents: door,
 	}); err != nil {
 		return err
 	}
@@ -108,6 +134,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := m.build(ctx, blobs); err != nil {
 		return err
 	}
+	if err := m.plugins.Start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.plugins.Close()) }()
 	return m.run(ctx)
 }
 
@@ -129,18 +159,34 @@ func (m *manager) openBlobs(ctx context.Context) (blob.Store, func() error, erro
 
 // build makes the parts above storage and bus.
 func (m *manager) build(ctx context.Context, blobs blob.Store) error {
+	host, port := m.address()
+	m.hooks = hook.New(hook.Options{
+		Store: m.store, Clock: m.clock, Log: m.Log, File: m.hooksFile(), RestHost: host, RestPort: port,
+		Call: func(ctx context.Context, t *operation.Message, emit func(script.Record)) operation.Result {
+			return m.agent.Call(ctx, t, emit)
+		},
+		Token: func(ctx context.Context, user model.UserName, until time.Time) (string, func(context.Context) error, error) {
+			return m.service.IssueToken(ctx, user, "of a hook", until)
+		},
+	})
+	keys, err := secret.OpenKeyring(m.dir.path("secret-keys"), m.dir.key, m.Config.Secrets.Keys)
+	if err != nil {
+		return err
+	}
+	m.signin = signin.New(signin.Options{Store: m.store, Keys: keys, Clock: m.clock, Log: m.Log, Issuer: m.issuer()})
 	m.service = service.New(service.Options{
+		Keys: keys, External: m.signin,
 		Store: m.store, Blobs: blobs, Bus: m.bus, Clock: m.clock, Log: m.Log, Key: m.dir.key, Manager: m.dir.id,
 		ArchiveSize: int64(m.Config.Limits.BlueprintArchiveSize), Limits: archiveLimits(m.Config), TempDir: m.dir.path("tmp"),
-		MaxConcurrent: m.Config.Executions.MaxConcurrent,
+		MaxConcurrent: m.Config.Executions.MaxConcurrent, Hooked: m.hooks.Wanted,
 	})
+	m.upkeep = upkeep.New(m.service)
 	if err := m.bootstrap(ctx); err != nil {
 		return err
 	}
 	if err := m.buildAgents(); err != nil {
 		return err
 	}
-	host, port := m.address()
 	system := m.service.SystemWorkflows()
 	system[model.WorkflowUpdatePlugin] = plugins.New(m.service).RunUpdate
 	m.engine = engine.New(engine.Options{
@@ -149,28 +195,41 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 			TaskRetries: m.Config.Workflow.TaskRetries, RetryInterval: m.Config.Workflow.TaskRetryInterval,
 			SubgraphRetries: m.Config.Workflow.SubgraphRetries, WaitAfterFail: m.Config.Workflow.WaitAfterFail,
 		},
-		System: system, Evaluate: m.service.Evaluator(), Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
+		System: system, Evaluate: m.service.Evaluator(), Targets: m.service.Targets,
+		Secrets: m.service.SecretsOf, Token: m.service.ExecutionToken,
 		NewTaskID:  func() model.TaskID { return model.TaskID(uuid.NewString()) },
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
-		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent,
-		ReportKey: m.agents.ReportKey,
+		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Ready: m.service.Ready,
+		Hooked: m.hooks.Wanted, Custom: m.customWorkflow, ReportKey: m.agents.ReportKey,
 	})
 	handler := m.handler()
+	m.front = front.New(handler, limits(m.Config), m.Log, m.clock)
 	m.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: m.front, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
 	}
-	c, err := inProcessClient(handler)
+	reach, err := insideOf(handler)
 	if err != nil {
 		return fmt.Errorf("let operations reach the manager: %w", err)
 	}
+	m.plugins = m.pluginHost(handler)
+	m.inside = reach
+	m.workflows = m.workflowRunner(reach.manager)
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: managerFor(c),
-		Functions: m.installer(c),
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach.manager, Functions: m.functions(reach),
+		Plugins: m.plugins,
 	})
 	return nil
+}
+
+// hooksFile is where hooks are configured.
+func (m *manager) hooksFile() string {
+	if m.Config.Hooks.File != "" {
+		return m.Config.Hooks.File
+	}
+	return m.dir.path("hooks.yaml")
 }
 
 // bootstrap creates the administrator on the first start; the password goes to a file that only the owner reads, and to
@@ -207,10 +266,16 @@ func (m *manager) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return m.reloads(ctx) })
+	g.Go(func() error { return m.reseal(ctx) })
+	g.Go(func() error { return m.installs(ctx) })
+	g.Go(func() error { return m.upkeep.Run(ctx, m.Config.Audit.Retention) })
 	g.Go(func() error { return m.engine.Run(ctx) })
+	g.Go(func() error { return schedule.New(m.service).Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
 	g.Go(func() error { return m.agents.Run(ctx) })
 	g.Go(func() error { return m.takeReports(ctx) })
+	g.Go(func() error { return m.hooks.Run(ctx) })
 	if err := m.announce(); err != nil {
 		return err
 	}

@@ -19,7 +19,9 @@ type Credentials struct {
 	User           string
 	Password       string
 	HasBasic       bool
-	Tenant         string
+	// Bearer is a token of an issuer that is trusted.
+	Bearer string
+	Tenant string
 }
 
 // Authenticate finds out who asks, in the order of rest-api, section 1.2: execution token, Basic, API token. It answers
@@ -31,7 +33,14 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (*Actor, erro
 		return a, err
 	}
 	err = s.Store.View(ctx, func(tx store.Reader) (err error) {
-		if a.Changes, err = permissionChanges(tx); err != nil || c.Tenant == "" {
+		if a.Changes, err = permissionChanges(tx); err != nil {
+			return err
+		}
+		text, err := tx.Value(model.MaintenanceValue)
+		if err != nil {
+			return err
+		}
+		if a.Maintenance, err = model.ParseMaintenance(text); err != nil || c.Tenant == "" {
 			return err
 		}
 		tenants, err := tx.Tenants()
@@ -74,6 +83,12 @@ func (s *Service) identify(ctx context.Context, c Credentials) (*Actor, error) {
 		return s.byPassword(ctx, c.User, c.Password)
 	case c.AuthToken != "":
 		return s.byToken(ctx, c.AuthToken)
+	case c.Bearer != "" && s.External != nil:
+		u, err := s.External.Bearer(ctx, c.Bearer)
+		if err != nil {
+			return nil, err
+		}
+		return s.fromElsewhere(ctx, u)
 	}
 	return nil, unauthorized("No authentication info provided")
 }
@@ -93,7 +108,11 @@ func (s *Service) byExecution(ctx context.Context, token string) (*Actor, error)
 		if err != nil {
 			return err
 		}
-		if !x.Status.Active() {
+		isAlive, err := s.tokenLives(tx, x)
+		if err != nil {
+			return err
+		}
+		if !isAlive {
 			return unauthorized("Authentication failed, invalid Execution Token")
 		}
 		u, err := tx.User(x.CreatedBy)
@@ -104,6 +123,57 @@ func (s *Service) byExecution(ctx context.Context, token string) (*Actor, error)
 		return nil
 	})
 	return a, err
+}
+
+// aroundSchedule is how far from its instant the token of a scheduled execution is good already.
+const aroundSchedule = time.Minute
+
+// tokenLives reports whether the token of an execution is still good: while the execution is active, around the instant it
+// is scheduled for, and after it was cancelled until its last operation has ended (rest-api, section 1.2).
+func (s *Service) tokenLives(tx store.Reader, x *model.Execution) (bool, error) {
+	switch {
+	case x.Status.Active():
+		return true, nil
+	case x.Status == model.ExecutionScheduled:
+		return s.Clock.Now().Sub(x.ScheduledAt).Abs() < aroundSchedule, nil
+	case x.Status != model.ExecutionCancelled:
+		return false, nil
+	}
+	graphs, err := tx.Graphs(x.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, g := range graphs {
+		tasks, err := tx.GraphTasks(g.ID)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(tasks, func(t *model.Task) bool { return t.State != model.TaskPending && !t.State.Ended() }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// fromElsewhere is the actor of a user whom somebody else let in.
+func (s *Service) fromElsewhere(ctx context.Context, u *model.User) (*Actor, error) {
+	a := &Actor{User: u, Method: "external"}
+	if !u.Active {
+		return a, unauthorized("Authentication failed for <User username=`%s`>. Wrong credentials or locked account", u.Name)
+	}
+	return a, s.noteLogin(ctx, u)
+}
+
+// SignedIn is the actor of a user whom somebody else let in, without a tenant.
+func (s *Service) SignedIn(ctx context.Context, u *model.User) (*Actor, error) {
+	a, err := s.fromElsewhere(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return a, s.Store.View(ctx, func(tx store.Reader) (err error) {
+		a.Changes, err = permissionChanges(tx)
+		return err
+	})
 }
 
 // byPassword checks a password and counts failures. An unknown or inactive user is answered like a missing one.
@@ -117,6 +187,15 @@ func (s *Service) byPassword(ctx context.Context, name, password string) (*Actor
 		locked, err = s.locked(tx, u)
 		return err
 	})
+	if s.External != nil && (err == nil && !u.IsBootstrap || fault.Is(err, fault.NotFound)) {
+		other, isOn, err := s.External.Password(ctx, name, password)
+		if err != nil {
+			return nil, err
+		}
+		if isOn {
+			return s.fromElsewhere(ctx, other)
+		}
+	}
 	if fault.Is(err, fault.NotFound) {
 		return nil, unauthorized("No authentication info provided")
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/reifyhq/reify/internal/store"
 )
 
-// syncLimit is how long a synchronous upload or creation waits for its execution (rest-api, section 2.3).
-const syncLimit = 120 * time.Second
+// SyncLimit is how long a synchronous upload or creation waits for its execution (rest-api, section 2.3).
+const SyncLimit = 120 * time.Second
 
 // Upload is a request to upload a blueprint. Exactly one of Body and URL is given.
 type Upload struct {
@@ -161,7 +161,7 @@ func filesPrefix(t model.TenantName, id model.BlueprintID) string {
 }
 
 func (s *Service) awaitUpload(ctx context.Context, a *Actor, b *model.Blueprint) (*model.Blueprint, error) {
-	if _, err := s.await(ctx, b.UploadExecution, syncLimit); err != nil && !fault.Is(err, fault.NotFound) {
+	if _, err := s.await(ctx, b.UploadExecution, SyncLimit); err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
 	var now *model.Blueprint

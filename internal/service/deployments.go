@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/reifyhq/reify/internal/dependency"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
@@ -25,6 +26,8 @@ type NewDeployment struct {
 	SkipPluginsValidation bool
 	// Async answers before the deployment's environment is made.
 	Async bool
+	// Group is the execution group of the execution that makes the environment, empty for none.
+	Group model.ExecutionGroupID
 }
 
 // CreateDeployment makes a deployment and starts create_deployment_environment, which makes its nodes and instances.
@@ -42,18 +45,39 @@ func (s *Service) CreateDeployment(ctx context.Context, a *Actor, n NewDeploymen
 	if a.Execution != nil && a.Execution.Status.Cancelling() {
 		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not create deployments")
 	}
-	b, err := s.deployableBlueprint(ctx, a, n)
+	var b *model.Blueprint
+	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
+		b, err = deployable(tx, a, n)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	if err := checkInputNames(b, n.Inputs); err != nil {
 		return nil, err
 	}
+	var d *model.Deployment
+	err = s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		d, err = s.insertDeployment(tx, a, n, model.ExecutionPending)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.wake(d.CreateExecution)
+	if n.Async {
+		return d, nil
+	}
+	return s.awaitCreation(ctx, a, d)
+}
+
+// insertDeployment stores a checked deployment with the execution that makes its environment, which begins as status.
+func (s *Service) insertDeployment(tx store.Tx, a *Actor, n NewDeployment, status model.ExecutionStatus) (*model.Deployment, error) {
 	if n.DisplayName == "" {
 		n.DisplayName = string(n.ID)
 	}
 	d := &model.Deployment{
-		Resource: s.resource(a, n.Visibility), ID: n.ID, Blueprint: b.ID, DisplayName: n.DisplayName, Inputs: n.Inputs,
+		Resource: s.resource(a, n.Visibility), ID: n.ID, Blueprint: n.Blueprint, DisplayName: n.DisplayName, Inputs: n.Inputs,
 		RuntimeOnlyEvaluation: n.RuntimeOnlyEvaluation, InstallationStatus: model.InstallationInactive,
 		Status: model.DeploymentRequiresAttention, Labels: s.stamp(a, n.Labels), SiteName: string(n.Site),
 	}
@@ -62,40 +86,35 @@ func (s *Service) CreateDeployment(ctx context.Context, a *Actor, n NewDeploymen
 		"inputs": n.Inputs, "labels": []any{}, "display_name": n.DisplayName,
 		"skip_plugins_validation": n.SkipPluginsValidation,
 	})
-	x.Deployment, x.Blueprint = d.ID, b.ID
+	x.Deployment, x.Blueprint, x.Group, x.Status = d.ID, n.Blueprint, n.Group, status
 	d.CreateExecution, d.LatestExecution = x.ID, x.ID
-	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		if err := replaceFailedCreation(tx, a.Tenant, d.ID); err != nil {
-			return err
-		}
-		if err := tx.InsertDeployment(d); err != nil {
-			return err
-		}
-		return tx.InsertExecution(x)
-	})
+	if err := replaceFailedCreation(tx, s.dependencyEnv(), a.Tenant, d.ID); err != nil {
+		return nil, err
+	}
+	if err := dependency.CheckParents(tx, d); err != nil {
+		return nil, err
+	}
+	if err := tx.InsertDeployment(d); err != nil {
+		return nil, err
+	}
+	if err := dependency.Adopt(tx, s.dependencyEnv(), d.Tenant, model.Parents(d.Labels)); err != nil {
+		return nil, err
+	}
+	return d, tx.InsertExecution(x)
+}
+
+// deployable returns the blueprint of a new deployment, or why it cannot be deployed so.
+func deployable(tx store.Reader, a *Actor, n NewDeployment) (*model.Blueprint, error) {
+	b, err := visibleBlueprint(tx, a, n.Blueprint)
 	if err != nil {
 		return nil, err
 	}
-	s.wake(x.ID)
-	if n.Async {
-		return d, nil
+	if !n.SkipPluginsValidation && b.State == model.BlueprintUploaded {
+		if err := checkPlugins(tx, a, b); err != nil {
+			return nil, err
+		}
 	}
-	return s.awaitCreation(ctx, a, d)
-}
-
-func (s *Service) deployableBlueprint(ctx context.Context, a *Actor, n NewDeployment) (b *model.Blueprint, err error) {
-	err = s.Store.View(ctx, func(tx store.Reader) error {
-		if b, err = visibleBlueprint(tx, a, n.Blueprint); err != nil {
-			return err
-		}
-		if !n.SkipPluginsValidation && b.State == model.BlueprintUploaded {
-			if err := checkPlugins(tx, a, b); err != nil {
-				return err
-			}
-		}
-		return checkSite(tx, a, n.Site, n.ID, n.Visibility)
-	})
-	if err != nil {
+	if err := checkSite(tx, a, n.Site, n.ID, n.Visibility); err != nil {
 		return nil, err
 	}
 	if b.State != model.BlueprintUploaded {
@@ -148,7 +167,7 @@ func checkInputNames(b *model.Blueprint, inputs model.Document) error {
 }
 
 // replaceFailedCreation removes a deployment whose only execution is a creation that failed, and refuses any other.
-func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentID) error {
+func replaceFailedCreation(tx store.Tx, env dependency.Env, t model.TenantName, id model.DeploymentID) error {
 	old, err := tx.Deployment(t, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -164,14 +183,14 @@ func replaceFailedCreation(tx store.Tx, t model.TenantName, id model.DeploymentI
 		return err
 	}
 	if old.Tenant == t && runs.Total == 1 && runs.Items[0].ID == old.CreateExecution && runs.Items[0].Status == model.ExecutionFailed {
-		return tx.DeleteDeployment(t, id)
+		return dependency.Leave(tx, env, t, id)
 	}
 	return fault.New(fault.Conflict, "<Deployment id=`%s` tenant=`%s`> already exists on <Tenant name=`%s`> or with global visibility",
 		id, old.Tenant, t)
 }
 
 func (s *Service) awaitCreation(ctx context.Context, a *Actor, d *model.Deployment) (*model.Deployment, error) {
-	x, err := s.await(ctx, d.CreateExecution, syncLimit)
+	x, err := s.await(ctx, d.CreateExecution, SyncLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +230,8 @@ type DeploymentView struct {
 	States map[model.InstanceState]int
 	// NodeTypes is the set of all types in the nodes' hierarchies, for availability rules.
 	NodeTypes map[string]bool
+	// Groups are the groups that it is in.
+	Groups []model.DeploymentGroupID
 	// Unhealthy counts the instances whose last status check was not good, Drifted those with configuration drift.
 	Unhealthy, Drifted int
 }
@@ -253,6 +274,9 @@ func viewDeployment(tx store.Reader, d *model.Deployment) (*DeploymentView, erro
 		if i.HasDrift() {
 			v.Drifted++
 		}
+	}
+	if v.Groups, err = tx.GroupsOfDeployment(d.Tenant, d.ID); err != nil {
+		return nil, err
 	}
 	nodes, err := tx.DeploymentNodes(d.Tenant, d.ID)
 	if err != nil {
@@ -307,7 +331,7 @@ func (s *Service) SetDeploymentLabels(ctx context.Context, a *Actor, id model.De
 			return err
 		}
 		d.Labels, d.UpdatedAt = s.stamp(a, labels), s.Clock.Now()
-		return tx.UpdateDeployment(d)
+		return dependency.Relabel(tx, s.dependencyEnv(), d)
 	})
 	if err != nil {
 		return nil, err
@@ -318,6 +342,8 @@ func (s *Service) SetDeploymentLabels(ctx context.Context, a *Actor, id model.De
 // Deletion says how a deployment is deleted.
 type Deletion struct {
 	Force, DeleteLogs, Recursive bool
+	// Group is the execution group of the execution that deletes it, empty for none.
+	Group model.ExecutionGroupID
 }
 
 // DeleteDeployment starts delete_deployment_environment; the deployment disappears when that ends. Running executions
@@ -327,26 +353,9 @@ func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.Deplo
 		return err
 	}
 	var x *model.Execution
-	err := s.Store.Update(ctx, func(tx store.Tx) error {
-		d, err := visibleDeployment(tx, a, id)
-		if err != nil {
-			return err
-		}
-		if err := foreign(a, d.Resource, string(id)); err != nil {
-			return err
-		}
-		if err := deletable(tx, d, how.Force); err != nil {
-			return err
-		}
-		x = s.systemExecution(a, model.WorkflowDeleteEnvironment, model.Document{
-			"delete_logs": how.DeleteLogs, "force": how.Force, "recursive": how.Recursive,
-		})
-		x.Deployment, x.Blueprint = d.ID, d.Blueprint
-		d.Status = model.DeploymentInProgress
-		if err := tx.UpdateDeployment(d); err != nil {
-			return err
-		}
-		return tx.InsertExecution(x)
+	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		x, err = s.beginDeletion(tx, a, id, how, model.ExecutionPending)
+		return err
 	})
 	if err != nil {
 		return err
@@ -355,7 +364,29 @@ func (s *Service) DeleteDeployment(ctx context.Context, a *Actor, id model.Deplo
 	return nil
 }
 
-func deletable(tx store.Reader, d *model.Deployment, force bool) error {
+func (s *Service) beginDeletion(tx store.Tx, a *Actor, id model.DeploymentID, how Deletion, status model.ExecutionStatus) (*model.Execution, error) {
+	d, err := visibleDeployment(tx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := foreign(a, d.Resource, string(id)); err != nil {
+		return nil, err
+	}
+	if err := deletable(tx, a, d, how); err != nil {
+		return nil, err
+	}
+	x := s.systemExecution(a, model.WorkflowDeleteEnvironment, model.Document{
+		"delete_logs": how.DeleteLogs, "force": how.Force, "recursive": how.Recursive,
+	})
+	x.Deployment, x.Blueprint, x.Group, x.Status = d.ID, d.Blueprint, how.Group, status
+	d.Status = model.DeploymentInProgress
+	if err := tx.UpdateDeployment(d); err != nil {
+		return nil, err
+	}
+	return x, tx.InsertExecution(x)
+}
+
+func deletable(tx store.Reader, a *Actor, d *model.Deployment, how Deletion) error {
 	running, err := unfinished(tx, d)
 	if err != nil {
 		return err
@@ -368,8 +399,15 @@ func deletable(tx store.Reader, d *model.Deployment, force bool) error {
 		return fault.New(fault.DependentExists, "Can't delete deployment %s - There are running or queued executions for this "+
 			"deployment. Running executions ids: %s", d.ID, strings.Join(ids, ","))
 	}
-	if force {
+	if how.Force {
 		return nil
+	}
+	blockers, err := dependency.Find(tx, d, dependency.Question{IsRecursive: how.Recursive, By: a.deployment()})
+	if err != nil {
+		return err
+	}
+	if text := blockers.Text(); text != "" {
+		return fault.New(fault.DependentExists, "Can't delete deployment %s - the following existing installations depend on it:\n%s", d.ID, text)
 	}
 	instances, err := tx.DeploymentInstances(d.Tenant, d.ID)
 	if err != nil {

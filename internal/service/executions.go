@@ -27,6 +27,12 @@ type Start struct {
 	Queue                 bool
 	// WaitAfterFail is in seconds; 0 means the manager's setting.
 	WaitAfterFail int
+	// Group is the execution group that it joins, empty for none. With Held it waits for its turn in that group and is
+	// checked when the turn comes.
+	Group model.ExecutionGroupID
+	Held  bool
+	// Check refuses the start in the transaction that would do it; nil allows it.
+	Check func(store.Reader) error
 }
 
 // newExecution starts the row of an execution, with its first token.
@@ -57,78 +63,6 @@ func (s *Service) ExecutionToken(x *model.Execution) string {
 	return auth.ExecutionToken(s.Key, x.ID, x.TokenSerial)
 }
 
-// StartExecution checks and starts a workflow; the order of the checks is that of workflows, section 8.1. A deployment
-// that is busy is fault.ExistingRunningExecution unless the request asks to queue or to force.
-func (s *Service) StartExecution(ctx context.Context, a *Actor, r Start) (*model.Execution, error) {
-	if err := a.RequireTenant("execution_start"); err != nil {
-		return nil, err
-	}
-	if a.Execution != nil && a.Execution.Status.Cancelling() {
-		return nil, fault.New(fault.ForbiddenWhileCancelling, "a cancelling execution may not start executions")
-	}
-	var x *model.Execution
-	err := s.Store.Update(ctx, func(tx store.Tx) error {
-		d, err := visibleDeployment(tx, a, r.Deployment)
-		if err != nil {
-			return err
-		}
-		if err := environmentReady(tx, d); err != nil {
-			return err
-		}
-		w, ok := d.Workflows[r.Workflow]
-		if !ok {
-			return fault.New(fault.NonexistentWorkflow, "Workflow %s does not exist in the deployment %s", r.Workflow, d.ID)
-		}
-		parameters, err := workflow.MergeParameters(r.Workflow, w, r.Parameters, r.AllowCustomParameters)
-		if err != nil {
-			return err
-		}
-		if !r.Force {
-			v, err := viewDeployment(tx, d)
-			if err != nil {
-				return err
-			}
-			if !v.Available(w) {
-				return fault.New(fault.UnavailableWorkflow, "Workflow not available: %s", r.Workflow)
-			}
-		}
-		if err := blocked(tx, d, r.Workflow, parameters, r.Force); err != nil {
-			return err
-		}
-		x = s.newExecution(a, r.Workflow, parameters)
-		x.Tenant, x.Deployment, x.Blueprint, x.Visibility = d.Tenant, d.ID, d.Blueprint, d.Visibility
-		x.AllowCustomParameters, x.Force, x.IsDryRun, x.WaitAfterFail = r.AllowCustomParameters, r.Force, r.DryRun, r.WaitAfterFail
-		if x.Status, err = startStatus(tx, d, r); err != nil {
-			return err
-		}
-		return tx.InsertExecution(x)
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.wake(x.ID)
-	return x, nil
-}
-
-// blocked refuses a workflow that would take the ground from under other deployments: those that name this one as their
-// parent, unless they are taken down with it or the user insists (workflows, section 13.4).
-func blocked(tx store.Reader, d *model.Deployment, name string, parameters model.Document, force bool) error {
-	recursive, _ := parameters["recursive"].(bool)
-	if force || recursive || !slices.Contains([]string{"stop", model.WorkflowUninstall, model.WorkflowUpdate, "heal"}, name) {
-		return nil
-	}
-	children, err := change.Services(tx, d.Tenant, d.ID)
-	if err != nil || len(children) == 0 {
-		return err
-	}
-	lines := make([]string, 0, 3)
-	for k, c := range children[:min(len(children), 3)] {
-		lines = append(lines, fmt.Sprintf("[%d] Deployment `%s` is a service of the current deployment", k+1, c.ID))
-	}
-	return fault.New(fault.DependentExists, "Can't execute workflow `%s` on deployment %s - existing installations depend on it:\n%s",
-		name, d.ID, strings.Join(lines, "\n"))
-}
-
 // environmentReady refuses to start anything before the deployment's environment was made.
 func environmentReady(tx store.Reader, d *model.Deployment) error {
 	if d.CreateExecution == "" {
@@ -155,26 +89,6 @@ func environmentReady(tx store.Reader, d *model.Deployment) error {
 	}
 	return fault.New(fault.DeploymentCreation,
 		"Can't launch executions since the environment creation for deployment %s was %s; create the deployment again", d.ID, x.Status.Display())
-}
-
-// startStatus decides between pending, queued and refused (workflows, section 8.4).
-func startStatus(tx store.Reader, d *model.Deployment, r Start) (model.ExecutionStatus, error) {
-	if r.Force {
-		return model.ExecutionPending, nil
-	}
-	busy, err := unfinished(tx, d)
-	if err != nil || len(busy) == 0 {
-		return model.ExecutionPending, err
-	}
-	if r.Queue {
-		return model.ExecutionQueued, nil
-	}
-	texts := make([]string, 0, len(busy))
-	for _, x := range busy {
-		texts = append(texts, fmt.Sprintf("<Execution id=`%s` tenant=`%s` status=`%s` workflow_id=`%s`>", x.ID, x.Tenant, x.Status, x.Workflow))
-	}
-	return "", fault.New(fault.ExistingRunningExecution, "The following executions are currently running for this deployment: [%s]. "+
-		"To execute this workflow anyway, pass \"force=true\" as a query parameter to this request", strings.Join(texts, ", "))
 }
 
 // Available reports whether the availability rules of a workflow allow it to start now (workflows, section 8.3).
@@ -271,6 +185,9 @@ const (
 	ActionForceResume Action = "force-resume"
 )
 
+// Actions lists every action.
+var Actions = []Action{ActionCancel, ActionForceCancel, ActionKill, ActionResume, ActionForceResume}
+
 // Act cancels or resumes an execution (workflows, sections 5.3 and 6). A cancel is durable when Act returns; the engine
 // carries it out. An action that the status does not allow is fault.IllegalAction, for resume fault.Conflict.
 func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, action Action) (*model.Execution, error) {
@@ -278,34 +195,60 @@ func (s *Service) Act(ctx context.Context, a *Actor, id model.ExecutionID, actio
 		return nil, err
 	}
 	var x *model.Execution
+	var acted []*model.Execution
 	err := s.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if x, err = visibleExecution(tx, a, id); err != nil {
 			return err
 		}
-		switch action {
-		case ActionCancel, ActionForceCancel, ActionKill:
-			return s.cancel(tx, x, action)
-		case ActionResume, ActionForceResume:
-			return s.resume(tx, x, action)
-		}
-		return fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
-			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
+		acted, err = s.act(tx, x, action)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if x.Status == model.ExecutionKillCancelling {
-		if err := s.kill(x); err != nil {
-			return nil, err
+	return x, s.Acted(acted)
+}
+
+// act does an action on an execution, and on those of the components of its deployment; it returns all of them.
+func (s *Service) act(tx store.Tx, x *model.Execution, action Action) (acted []*model.Execution, err error) {
+	var wants func(*model.Execution) bool
+	var do func(*model.Execution) error
+	switch action {
+	case ActionCancel, ActionForceCancel, ActionKill:
+		wants = func(c *model.Execution) bool { return !c.Status.Ended() }
+		do = func(c *model.Execution) error { return s.cancel(tx, c, action) }
+	case ActionResume, ActionForceResume:
+		wants = func(c *model.Execution) bool {
+			return c.Workflow != model.WorkflowInstall && (c.Status == model.ExecutionFailed || c.Status == model.ExecutionCancelled)
 		}
+		do = func(c *model.Execution) error { return s.resume(tx, c, action) }
+	default:
+		return nil, fault.New(fault.BadParameters, "Invalid action: %s, Valid action values are: "+
+			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume']", action)
 	}
-	s.wake(x.ID)
-	return x, nil
+	if err := do(x); err != nil {
+		return nil, err
+	}
+	nested, err := s.actOnComponents(tx, x, wants, do)
+	return append([]*model.Execution{x}, nested...), err
+}
+
+// Acted tells engine and executors of a committed action on executions.
+func (s *Service) Acted(acted []*model.Execution) error {
+	for _, x := range acted {
+		if x.Status == model.ExecutionKillCancelling {
+			if err := s.kill(x); err != nil {
+				return err
+			}
+		}
+		s.wake(x.ID)
+	}
+	return nil
 }
 
 // kill tells every executor to end the operations of the execution.
 func (s *Service) kill(x *model.Execution) error {
-	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID})
+	data, err := model.EncodeJSON(operation.Cancel{Execution: x.ID, Serial: x.TokenSerial})
 	if err == nil {
 		err = s.Bus.Notify(operation.CancelTopic, data)
 	}
@@ -338,7 +281,13 @@ func (s *Service) cancel(tx store.Tx, x *model.Execution, action Action) error {
 	if action == ActionKill {
 		s.renewToken(x)
 	}
-	return tx.UpdateExecution(x)
+	if err := tx.UpdateExecution(x); err != nil || !x.Status.Ended() {
+		return err
+	}
+	if err := change.NoteMember(tx, x, x.EndedAt, s.Manager); err != nil {
+		return err
+	}
+	return change.Announce(tx, x, x.EndedAt, s.Hooked)
 }
 
 func (s *Service) resume(tx store.Tx, x *model.Execution, action Action) error {
@@ -391,10 +340,12 @@ func resumable(d *model.Deployment, x *model.Execution) error {
 // another one already repeats stays as it is (workflows, section 5.3). It reports whether the execution's graph has
 // anything left to do.
 func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err error) {
-	if x.Progress.Graph == "" {
-		return false, nil
+	var tasks []*model.Task
+	if x.Progress.Graph != "" {
+		tasks, err = tx.GraphTasks(x.Progress.Graph)
+	} else {
+		tasks, err = foreignTasks(tx, x.ID)
 	}
-	tasks, err := tx.GraphTasks(x.Progress.Graph)
 	if err != nil {
 		return false, err
 	}
@@ -418,6 +369,20 @@ func resetTasks(tx store.Tx, x *model.Execution, force bool) (goesOn bool, err e
 	return goesOn || len(reset) > 0, tx.PutTasks(reset)
 }
 
+// foreignTasks returns the tasks of the graphs that a custom workflow stored; the engine keeps no progress of those.
+func foreignTasks(tx store.Tx, id model.ExecutionID) ([]*model.Task, error) {
+	graphs, err := tx.Graphs(id)
+	var out []*model.Task
+	for _, g := range graphs {
+		tasks, err := tx.GraphTasks(g.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(tasks, func(t *model.Task) bool { return len(t.Parameters.Foreign) == 0 })...)
+	}
+	return out, err
+}
+
 // SetStatus changes the status of an execution from outside, as custom workflow processes do (rest-model, section 3.3).
 func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID, next model.ExecutionStatus, text string) (x *model.Execution, err error) {
 	if err := a.RequireTenant("execution_status_update"); err != nil {
@@ -431,14 +396,22 @@ func (s *Service) SetStatus(ctx context.Context, a *Actor, id model.ExecutionID,
 			return fault.New(fault.InvalidExecutionUpdate, "Invalid relationship - can't change status from %s to %s for \"%s\" execution "+
 				"while running \"%s\" workflow.", x.Status, next, x.ID, x.Workflow)
 		}
+		was := x.Status
+		hasBegun := x.Status == model.ExecutionStarted
 		x.Status, x.Error = next, text
 		switch {
-		case next == model.ExecutionStarted:
+		case next == model.ExecutionStarted && !hasBegun:
 			x.StartedAt = s.Clock.Now()
 		case next.Ended():
 			x.EndedAt = s.Clock.Now()
 		}
-		return tx.UpdateExecution(x)
+		if err := tx.UpdateExecution(x); err != nil || was == next {
+			return err
+		}
+		if err := change.NoteMember(tx, x, s.Clock.Now(), s.Manager); err != nil {
+			return err
+		}
+		return change.Announce(tx, x, s.Clock.Now(), s.Hooked)
 	})
 	return x, err
 }

@@ -12,6 +12,9 @@ import (
 // passwordCacheSize bounds the cache of verified passwords; it is emptied when full.
 const passwordCacheSize = 1024
 
+// passwordTurns is how many passwords are computed at the same time.
+const passwordTurns = 2
+
 // passwordCache remembers which passwords were found right, so that a client that sends Basic credentials with every
 // request does not cost an argon2 computation each. It holds keyed digests under a key that exists only in this process.
 type passwordCache struct {
@@ -19,6 +22,8 @@ type passwordCache struct {
 	key  []byte
 	mu   sync.Mutex
 	good map[[sha256.Size]byte]bool
+	// turns bound how many passwords are computed at once: each takes much memory and time, and others want to go on.
+	turns chan struct{}
 }
 
 // check reports whether the password belongs to the hash.
@@ -27,6 +32,7 @@ func (c *passwordCache) check(hash, password string) bool {
 		c.key = make([]byte, 32)
 		rand.Read(c.key)
 		c.good = map[[sha256.Size]byte]bool{}
+		c.turns = make(chan struct{}, passwordTurns)
 	})
 	mac := hmac.New(sha256.New, c.key)
 	mac.Write([]byte(hash))
@@ -39,7 +45,10 @@ func (c *passwordCache) check(hash, password string) bool {
 	if known {
 		return true
 	}
-	if !auth.CheckPassword(hash, password) {
+	c.turns <- struct{}{}
+	isGood := auth.CheckPassword(hash, password)
+	<-c.turns
+	if !isGood {
 		return false
 	}
 	c.mu.Lock()

@@ -29,3 +29,20 @@ type (
 	// Page is a part of a list.
 	Page[T any] = store.Page[T]
 )
+
+// Kind names a kind of resource whose lists can be filtered and counted.
+type Kind = store.Kind
+
+// The kinds, by the names of their lists in the REST API.
+const (
+	Blueprints    = store.Blueprints
+	Deployments   = store.Deployments
+	Nodes         = store.Nodes
+	NodeInstances = store.NodeInstances
+	Executions    = store.Executions
+	Secrets       = store.Secrets
+	Schedules     = store.Schedules
+)
+
+// Count is how many resources have the values of the fields that were asked for.
+type Count = store.Count

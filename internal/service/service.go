@@ -26,6 +26,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
+	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -38,6 +39,10 @@ type Options struct {
 	Log   *slog.Logger
 	// Key is the installation's secret, from which execution tokens are derived.
 	Key []byte
+	// Keys seal what must not be shown; optional, those that belong to Key.
+	Keys *secret.Keyring
+	// External checks sign-ins with accounts that others keep; optional.
+	External External
 	// Manager is this manager's name in events and statuses.
 	Manager string
 	// ArchiveSize bounds an uploaded archive in bytes, Limits what is in it.
@@ -49,6 +54,16 @@ type Options struct {
 	TempDir string
 	// Presence says whether a host agent is connected, and since when it is or, when that is known, is not. Nil knows of none.
 	Presence func(operation.Address) (connected bool, since time.Time)
+	// Hooked says whether there is a hook on a type of event; optional, nil means that there is none.
+	Hooked func(eventType string) bool
+}
+
+// External checks sign-ins with accounts that others keep (rest-api, section 1.2).
+type External interface {
+	// Password checks a password; isOn is false when nobody else keeps passwords.
+	Password(ctx context.Context, name, password string) (u *model.User, isOn bool, err error)
+	// Bearer checks a token of an issuer that is trusted.
+	Bearer(ctx context.Context, token string) (*model.User, error)
 }
 
 // Service runs use cases; see the package comment.
@@ -58,7 +73,12 @@ type Service struct {
 }
 
 // New returns a service over its parts.
-func New(o Options) *Service { return &Service{Options: o} }
+func New(o Options) *Service {
+	if o.Keys == nil {
+		o.Keys = secret.NewKeyring(o.Key)
+	}
+	return &Service{Options: o}
+}
 
 // Actor is who asks: an authenticated user, the tenant the request is for, and the execution that asks when the
 // credentials were an execution token.
@@ -71,6 +91,8 @@ type Actor struct {
 	Method string
 	// Changes are what the installation grants otherwise than the table of permissions.
 	Changes auth.Changes
+	// Maintenance is the installation's maintenance mode when the request came.
+	Maintenance model.Maintenance
 }
 
 // Allows reports whether the actor's user has the permission in the tenant.

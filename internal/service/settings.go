@@ -172,6 +172,7 @@ func (s *Service) ChangeSetting(ctx context.Context, a *Actor, name string, valu
 		if !v.IsEditable && !force {
 			return fault.New(fault.Conflict, "%s is not editable", v.Name)
 		}
+		value := v.Typed(value)
 		if reason := v.Misfit(value); reason != "" {
 			return fault.New(fault.Conflict, "Error validating %s: %s", v.Name, reason)
 		}

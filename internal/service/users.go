@@ -79,15 +79,20 @@ func (s *Service) CreateToken(ctx context.Context, a *Actor, description string,
 	if err := a.Require("create_token"); err != nil {
 		return nil, err
 	}
-	now := s.Clock.Now()
-	if !expires.IsZero() && !expires.After(now) {
+	if !expires.IsZero() && !expires.After(s.Clock.Now()) {
 		return nil, fault.New(fault.BadParameters, "Expiration date was in the past.")
 	}
+	return s.newToken(ctx, a.User.Name, description, expires)
+}
+
+// newToken stores a token of a user and removes those of the user that have expired.
+func (s *Service) newToken(ctx context.Context, user model.UserName, description string, expires time.Time) (*NewToken, error) {
+	now := s.Clock.Now()
 	secret := randomText(auth.TokenSecretSize)
-	t := &model.Token{ID: model.TokenID(randomText(auth.TokenIDSize)), User: a.User.Name, SecretHash: auth.HashToken(secret),
+	t := &model.Token{ID: model.TokenID(randomText(auth.TokenIDSize)), User: user, SecretHash: auth.HashToken(secret),
 		Description: description, CreatedAt: now, ExpiresAt: expires}
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
-		old, err := tx.Tokens(a.User.Name)
+		old, err := tx.Tokens(user)
 		if err != nil {
 			return err
 		}
@@ -101,6 +106,19 @@ func (s *Service) CreateToken(ctx context.Context, a *Actor, description string,
 		return tx.PutToken(t)
 	})
 	return &NewToken{Token: t, Value: auth.FormatToken(t.ID, secret)}, err
+}
+
+// IssueToken makes a token for what the manager itself runs in the name of a user, and returns how to revoke it.
+func (s *Service) IssueToken(ctx context.Context, user model.UserName, description string, expires time.Time) (
+	value string, revoke func(context.Context) error, err error,
+) {
+	t, err := s.newToken(ctx, user, description, expires)
+	if err != nil {
+		return "", nil, err
+	}
+	return t.Value, func(ctx context.Context) error {
+		return s.Store.Update(ctx, func(tx store.Tx) error { return tx.DeleteToken(t.ID) })
+	}, nil
 }
 
 // Tokens lists the actor's tokens, or everybody's for who manages them.

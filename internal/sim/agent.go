@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,10 @@ const slots = 20
 // how they ended; what was finished is answered from it, what is running is not begun again.
 type agent struct {
 	w *world
+	// address is its own: the central executor or the agent of the hosts.
+	address operation.Address
+	// cancels are the requests to kill that it has not heard yet; under the world's mu.
+	cancels []operation.Cancel
 	// boots counts its lives; up is false while it is down.
 	boots int
 	up    bool
@@ -32,8 +37,8 @@ type entry struct {
 	result  *operation.Result
 }
 
-func newAgent(w *world) *agent {
-	return &agent{w: w, up: true, journal: map[string]entry{}, running: map[string]*letter{}}
+func newAgent(w *world, address operation.Address) *agent {
+	return &agent{w: w, address: address, up: true, journal: map[string]entry{}, running: map[string]*letter{}}
 }
 
 func (a *agent) mayTake() bool { return a.up && len(a.running) < slots }
@@ -66,8 +71,8 @@ func (a *agent) take(l *letter) {
 		w.broker.drop(l)
 		return
 	}
-	x := w.execution(m.Context.ExecutionID)
-	if !x.Status.Active() || x.Status == model.ExecutionKillCancelling || token != fmt.Sprintf("token-%d", x.TokenSerial) {
+	x := w.disk.SharedExecution(m.Context.ExecutionID)
+	if x == nil || !x.Status.Active() || x.Status == model.ExecutionKillCancelling || token != fmt.Sprintf("token-%d", x.TokenSerial) {
 		past.dropped = token
 		a.journal[l.id] = past
 		w.note("agent drops %s", l.id)
@@ -79,7 +84,7 @@ func (a *agent) take(l *letter) {
 	a.running[l.id] = l
 	// The message stays the agent's until the attempt is over.
 	w.broker.drop(l)
-	w.check.begins(x, m)
+	w.check.begins(l.id, x, m)
 	a.report(l, m, operation.ReportStarted, nil, fmt.Sprintf("%s/started/%d", l.id, l.deliveries))
 	a.work(l, m)
 }
@@ -87,14 +92,19 @@ func (a *agent) take(l *letter) {
 // work plans the end of an attempt.
 func (a *agent) work(l *letter, m *operation.Message) {
 	w, life := a.w, a.boots
-	s := w.scripts[scriptKey(m.Context.Operation.Name, m.Context.NodeID)]
+	s, isOwn := w.scripts[scriptKey(m.Context.Operation.Name, m.Context.NodeID)]
+	if !isOwn {
+		// An instance of a model that changes: its node decides.
+		s = w.scripts[m.Context.Operation.Name+"@"+string(m.Context.NodeName)]
+	}
 	result, takes := s.outcome(m.Context.Operation.RetryNumber)
 	w.after(w.upTo(takes)+time.Millisecond, "agent ends "+l.id, func() {
 		if life != a.boots || a.running[l.id] != l {
 			return
 		}
 		delete(a.running, l.id)
-		if x := w.execution(m.Context.ExecutionID); x.Status == model.ExecutionKillCancelling {
+		w.check.ends(l.id)
+		if x := w.disk.SharedExecution(m.Context.ExecutionID); x != nil && x.Status == model.ExecutionKillCancelling {
 			a.journal[l.id] = entry{dropped: m.Context.ExecutionToken}
 			return
 		}
@@ -113,6 +123,47 @@ func (a *agent) report(l *letter, m *operation.Message, kind operation.ReportKin
 	a.w.broker.send(operation.ResultsQueue, id, data)
 }
 
+// choices are the requests to kill that it may hear now.
+func (a *agent) choices() []choice {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	if !a.up || len(a.cancels) == 0 {
+		return nil
+	}
+	c := a.cancels[0]
+	return []choice{{string(a.address) + " hears that " + string(c.Execution) + " is killed", func() { a.hear(c) }}}
+}
+
+// hear kills what is meant and tells of what is over.
+func (a *agent) hear(c operation.Cancel) {
+	w := a.w
+	w.mu.Lock()
+	a.cancels = a.cancels[1:]
+	w.mu.Unlock()
+	w.moved = w.now
+	for _, id := range slices.Sorted(maps.Keys(a.running)) {
+		if c.Means(id) {
+			m, err := operation.DecodeMessage(a.running[id].data)
+			if err != nil {
+				w.broke("a task message cannot be read: %v", err)
+				return
+			}
+			w.check.ends(id)
+			a.journal[id] = entry{dropped: m.Context.ExecutionToken}
+			delete(a.running, id)
+		}
+	}
+	var over []string
+	for _, id := range c.Attempts {
+		if past := a.journal[id]; past.dropped != "" || past.result != nil {
+			over = append(over, id)
+		}
+	}
+	if data, err := json.Marshal(operation.Killed{Attempts: over}); err == nil && len(over) > 0 {
+		w.notify(operation.KilledTopic, string(data))
+	}
+}
+
 // crash ends all attempts that run; their messages come again.
 func (a *agent) crash(withJournal bool) {
 	w := a.w
@@ -123,11 +174,12 @@ func (a *agent) crash(withJournal bool) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.running)) {
 		l := a.running[id]
+		w.check.ends(id)
 		w.broker.letters = append(w.broker.letters, l)
 		w.broker.again(l, w.upTo(ackWait))
 	}
 	clear(a.running)
-	w.after(w.upTo(time.Minute), "start the agent", func() { a.up = true })
+	w.after(w.upTo(time.Minute), "start "+string(a.address), func() { a.up = true })
 }
 
 // script says how the attempts of an operation go.

@@ -13,6 +13,8 @@ const (
 	lifecycle    = "cloudify.interfaces.lifecycle."
 	relationship = "cloudify.interfaces.relationship_lifecycle."
 	maxInstances = 30
+	// hostQueue is the queue of the agent of all hosts.
+	hostQueue = "hosts"
 )
 
 var (
@@ -37,7 +39,11 @@ func (w *world) layOut() {
 	for i := range 1 + w.rng.IntN(3) {
 		id := model.DeploymentID(fmt.Sprintf("d%d", i))
 		w.deploy(id)
-		w.users = append(w.users, newUser(w, id))
+		w.users = append(w.users, newUser(w, id, plans))
+	}
+	if w.chance(1, 3) {
+		w.deployModel("d9")
+		w.users = append(w.users, newUser(w, "d9", modelPlans))
 	}
 }
 
@@ -61,6 +67,8 @@ func (w *world) deploy(id model.DeploymentID) {
 		for k := range min(1+w.rng.IntN(3), budget-len(all)) {
 			i := &model.NodeInstance{Resource: w.resource(), ID: model.InstanceID(fmt.Sprintf("%s_%d", node.ID, k)), Node: node.ID,
 				Deployment: id, Index: k + 1, State: model.InstanceUninitialized, Version: 1, RuntimeProperties: model.Document{}}
+			i.HostID = i.ID
+			i.RuntimeProperties["cloudify_agent"] = map[string]any{"queue": hostQueue, "name": "agent"}
 			for _, rel := range node.Relationships {
 				for _, target := range of[rel.TargetID] {
 					i.Relationships = append(i.Relationships, model.InstanceRelationship{Type: rel.Type, TargetName: rel.TargetID, TargetID: target.ID})
@@ -84,11 +92,15 @@ func (w *world) deploy(id model.DeploymentID) {
 
 // node makes a node that may depend on those before it.
 func (w *world) node(d *model.Deployment, n int, before []*model.Node) *model.Node {
-	plugin := model.PlanPlugin{Name: "script", Executor: model.ExecutorCentral}
+	executor := model.ExecutorCentral
+	if w.chance(1, 5) {
+		executor = model.ExecutorHost
+	}
+	plugin := model.PlanPlugin{Name: "script", Executor: executor}
 	node := &model.Node{Resource: d.Resource, ID: model.NodeID(fmt.Sprintf("%s-n%d", d.ID, n)), Deployment: d.ID,
 		Type: "cloudify.nodes.Root", TypeHierarchy: []string{"cloudify.nodes.Root"}, Operations: map[string]model.Operation{},
 		Plugins: []model.PlanPlugin{plugin}, Number: 1, Planned: 1, Deploy: 1, Max: -1}
-	op := model.Operation{Plugin: "script", Function: "script_runner.tasks.run", Executor: model.ExecutorCentral, Inputs: model.Document{}}
+	op := model.Operation{Plugin: "script", Function: "script_runner.tasks.run", Executor: executor, Inputs: model.Document{}}
 	for _, name := range nodeOperations {
 		if w.chance(1, 2) {
 			node.Operations[lifecycle+name] = op

@@ -142,8 +142,10 @@ func (b *broker) choices() []choice {
 		}
 		name := fmt.Sprintf("deliver #%d %s", l.seq, l.id)
 		if l.queue != operation.ResultsQueue {
-			if b.w.agent.mayTake() {
-				all = append(all, choice{name + " to the agent", func() { b.w.agent.take(l) }})
+			for _, a := range b.w.agents {
+				if a.address.TaskQueue() == l.queue && a.mayTake() {
+					all = append(all, choice{name + " to " + string(a.address), func() { a.take(l) }})
+				}
 			}
 			continue
 		}
@@ -276,10 +278,30 @@ func (b port) Receive(ctx context.Context, queue string, opt bus.ReceiveOptions,
 
 // Notify leaves a note for everybody who watches.
 func (b port) Notify(topic string, data []byte) error {
-	if !b.p.dead.Load() {
-		b.p.m.w.notify(topic, string(data))
+	switch w := b.p.m.w; {
+	case b.p.dead.Load():
+	case topic == operation.CancelTopic:
+		w.announce(data)
+	default:
+		w.notify(topic, string(data))
 	}
 	return nil
+}
+
+// announce lets the agents hear of a kill, if they are up and the notification is not lost.
+func (w *world) announce(data []byte) {
+	c, err := operation.DecodeCancel(data)
+	if err != nil {
+		w.broke("a request to kill cannot be read: %v", err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.agents {
+		if a.up && (w.troubles == 0 || hash(string(data)+string(a.address), int(w.now.Unix()), 0)%3 > 0) {
+			a.cancels = append(a.cancels, c)
+		}
+	}
 }
 
 func (w *world) notify(topic, data string) {
@@ -313,8 +335,34 @@ func (b port) Watch(ctx context.Context, topic string, handle func([]byte)) erro
 	}
 }
 
-// Request finds nobody: the simulation has no host agents.
-func (b port) Request(context.Context, string, []byte) ([]byte, error) { return nil, errNobody }
+// Request asks a host agent, and waits until it is up. When outcomes may depend on faults it finds nobody now and then.
+func (b port) Request(ctx context.Context, topic string, _ []byte) ([]byte, error) {
+	if b.p.dead.Load() {
+		return nil, errDead
+	}
+	w := b.p.m.w
+	c := &call{key: "ping " + topic, answer: make(chan verdict, 1), ripe: func() bool {
+		return slices.ContainsFunc(w.agents, func(a *agent) bool { return a.address.PingTopic() == topic && a.up })
+	}}
+	if !w.isTransient {
+		c.verdicts = []verdict{fail}
+	}
+	w.mu.Lock()
+	b.p.parked = append(b.p.parked, c)
+	w.mu.Unlock()
+	select {
+	case v := <-c.answer:
+		if v != proceed {
+			return nil, errNobody
+		}
+		return []byte("{}"), nil
+	case <-ctx.Done():
+		w.mu.Lock()
+		b.p.parked = slices.DeleteFunc(b.p.parked, func(o *call) bool { return o == c })
+		w.mu.Unlock()
+		return nil, ctx.Err()
+	}
+}
 
 // Serve waits for requests that never come.
 func (b port) Serve(ctx context.Context, _ string, _ func([]byte) []byte) error {

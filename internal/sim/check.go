@@ -9,11 +9,14 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store"
+	"github.com/reifyhq/reify/internal/store/memstore"
 )
 
 // recorder notes what an update writes.
 type recorder struct {
 	store.Tx
+	// disk is the state before the update.
+	disk   *memstore.Store
 	plant  string
 	claims []model.ExecutionID
 	epochs []int64
@@ -72,6 +75,32 @@ func (r *recorder) PutTasks(tasks []*model.Task) error {
 	return r.Tx.PutTasks(tasks)
 }
 
+func (r *recorder) SetTaskStates(tasks []*model.Task) error {
+	for _, t := range tasks {
+		r.wrote = append(r.wrote, t.Execution)
+		if old := r.disk.SharedTask(t.ID); old != nil && old.State.Ended() && old.State != t.State {
+			r.broken = append(r.broken, fmt.Sprintf("task %s ended as %s and becomes %s", t.ID, old.State, t.State))
+		}
+	}
+	r.note(tasks)
+	return r.Tx.SetTaskStates(tasks)
+}
+
+func (r *recorder) ChangeInstances(t model.TenantName, changes []store.InstanceChange) error {
+	for _, c := range changes {
+		old, err := r.Instance(t, c.Instance)
+		if err == nil && c.State != "" && old.State != c.State {
+			r.states = append(r.states, stateChange{c.Instance, old.State, c.State})
+		}
+	}
+	return r.Tx.ChangeInstances(t, changes)
+}
+
+func (r *recorder) InsertTasks(tasks []*model.Task) error {
+	r.note(tasks)
+	return r.Tx.InsertTasks(tasks)
+}
+
 func (r *recorder) UpdateInstance(i *model.NodeInstance) error {
 	old, err := r.Instance(i.Tenant, i.ID)
 	if err != nil {
@@ -95,11 +124,15 @@ type checker struct {
 	resumed map[model.ExecutionID]bool
 	// sentBy is the process that sent a message first.
 	sentBy map[string]string
+	// running are the attempts that run now at any agent.
+	running map[string]bool
+	// explained is the last quiet time at which the reasons for waiting were looked at.
+	explained time.Time
 }
 
 func newChecker(w *world) *checker {
 	return &checker{w: w, owner: map[model.ExecutionID]string{}, epochs: map[string]string{}, resumed: map[model.ExecutionID]bool{},
-		sentBy: map[string]string{}}
+		sentBy: map[string]string{}, running: map[string]bool{}}
 }
 
 // commit checks an update of a process that was committed.
@@ -153,7 +186,7 @@ func isLegal(from, to model.InstanceState) bool {
 func (c *checker) mayStart(sending []*model.Task) {
 	all := map[model.TaskID]*model.Task{}
 	repeats := map[model.TaskID]*model.Task{}
-	for _, o := range c.w.tasks(sending[0].Graph) {
+	for _, o := range c.w.disk.SharedTasks(sending[0].Graph) {
 		all[o.ID] = o
 		if o.Parameters.RetriedTask != nil {
 			repeats[*o.Parameters.RetriedTask] = o
@@ -184,12 +217,18 @@ func (c *checker) enclosingEnded(all map[model.TaskID]*model.Task, t *model.Task
 	return false
 }
 
-// begins checks the begin of an attempt at the agent.
-func (c *checker) begins(x *model.Execution, m *operation.Message) {
+// begins checks the begin of an attempt at an agent: of an execution that goes on, and not beside itself.
+func (c *checker) begins(attempt string, x *model.Execution, m *operation.Message) {
 	if x.Status.Ended() {
 		c.w.broke("operation %s begins after execution %s has ended as %s", m.Context.TaskID, x.ID, x.Status)
 	}
+	if c.running[attempt] {
+		c.w.broke("attempt %s runs beside itself", attempt)
+	}
+	c.running[attempt] = true
 }
+
+func (c *checker) ends(attempt string) { delete(c.running, attempt) }
 
 // acknowledged checks that what a report says is recorded before the broker forgets it.
 func (c *checker) acknowledged(l *letter) {
@@ -197,9 +236,9 @@ func (c *checker) acknowledged(l *letter) {
 	if err != nil || r.Kind != operation.ReportFinished {
 		return
 	}
-	x := c.w.execution(r.Execution)
+	x := c.w.disk.SharedExecution(r.Execution)
 	_, _, serial, err := operation.ParseDispatchID(r.Attempt)
-	if err != nil || x.Status.Ended() || serial != x.TokenSerial {
+	if err != nil || x == nil || x.Status.Ended() || serial != x.TokenSerial {
 		return
 	}
 	c.w.view(func(tx store.Reader) error {
@@ -213,13 +252,15 @@ func (c *checker) acknowledged(l *letter) {
 
 // atEnd checks what must hold when nobody wants anything any more. It reports whether all executions have ended.
 func (c *checker) atEnd() bool {
-	for _, x := range c.w.executions() {
+	all := c.w.disk.SharedExecutions()
+	for _, x := range all {
 		if !x.Status.Ended() {
 			return false
 		}
 	}
-	for _, x := range c.w.executions() {
+	for _, x := range all {
 		c.counted(x)
+		c.worked(x)
 	}
 	return true
 }
@@ -266,7 +307,7 @@ func (w *world) outcome() string {
 	w.view(func(tx store.Reader) error {
 		p, err := tx.Instances(store.Query{Scope: store.Scope{Admin: true}, Limit: -1})
 		for _, i := range p.Items {
-			out = append(out, fmt.Sprintf("%s %s", i.ID, i.State))
+			out = append(out, fmt.Sprintf("%s %s", w.settledID(i.ID), i.State))
 		}
 		if err != nil {
 			return err
@@ -275,7 +316,8 @@ func (w *world) outcome() string {
 		var lines []string
 		for _, t := range tasks.Items {
 			if op := t.Parameters.Operation; op != nil {
-				lines = append(lines, fmt.Sprintf("%s %s %s%s #%d %s", t.Execution, op.Name, op.Instance, " "+string(op.Related), t.Parameters.CurrentRetries, t.State))
+				lines = append(lines, fmt.Sprintf("%s %s %s%s #%d %s", t.Execution, op.Name, w.settledID(op.Instance),
+					" "+string(w.settledID(op.Related)), t.Parameters.CurrentRetries, t.State))
 			}
 		}
 		slices.Sort(lines)

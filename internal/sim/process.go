@@ -49,6 +49,8 @@ type call struct {
 	// verdicts are the faults it may meet.
 	verdicts []verdict
 	answer   chan verdict
+	// ripe, when set, says whether it may be answered yet.
+	ripe func() bool
 }
 
 // manager is a manager's place: its name and the process that runs there now.
@@ -87,11 +89,14 @@ func (m *manager) start() {
 	m.process = p
 	e := engine.New(engine.Options{
 		Store: disk{p}, Bus: port{p}, Clock: wall{p}, Log: slog.New(slog.DiscardHandler), Owner: m.name,
-		Settings:   workflow.Settings{TaskRetries: 5, RetryInterval: 15 * time.Second, WaitAfterFail: 10 * time.Minute},
-		Evaluate:   plain{},
-		Token:      func(x *model.Execution) string { return fmt.Sprintf("token-%d", x.TokenSerial) },
-		NewTaskID:  func() model.TaskID { return model.TaskID(p.newID("t")) },
-		NewGraphID: func() model.GraphID { return model.GraphID(p.newID("g")) },
+		Settings:      workflow.Settings{TaskRetries: 5, RetryInterval: 15 * time.Second, WaitAfterFail: 10 * time.Minute},
+		Evaluate:      plain{},
+		Token:         func(x *model.Execution) string { return fmt.Sprintf("token-%d", x.TokenSerial) },
+		NewTaskID:     func() model.TaskID { return model.TaskID(p.newID("t")) },
+		NewGraphID:    func() model.GraphID { return model.GraphID(p.newID("g")) },
+		NewID:         func() string { return p.newID("i") },
+		NewInstanceID: func(name string) string { return name + "_new" + p.newID("n") },
+		System:        map[string]engine.SystemWorkflow{systemWork: work, model.WorkflowDeleteEnvironment: work},
 	})
 	go func() {
 		// Whatever ends it, the scheduler sees that it is gone and starts another.
@@ -188,6 +193,9 @@ func (m *manager) choices() []choice {
 	})
 	var all []choice
 	for _, c := range calls {
+		if c.ripe != nil && !c.ripe() {
+			continue
+		}
 		all = append(all, choice{p.name + " " + c.key, func() { p.decide(c, w.fate(c)) }})
 	}
 	for _, t := range timers {

@@ -89,7 +89,7 @@ func (d disk) Update(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	var made *recorder
 	err := w.disk.Update(ctx, func(tx store.Tx) error {
-		made = &recorder{Tx: tx, plant: w.opt.Plant}
+		made = &recorder{Tx: tx, disk: w.disk, plant: w.opt.Plant}
 		return fn(made)
 	})
 	if err == nil {

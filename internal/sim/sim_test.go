@@ -30,7 +30,7 @@ func TestSeeds(t *testing.T) {
 // TestDeterminism runs seeds twice: the logs must be the same, line by line.
 func TestDeterminism(t *testing.T) {
 	t.Parallel()
-	for seed := uint64(1); seed <= 8; seed++ {
+	for _, seed := range []uint64{1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 187, 408, 1246, 1598} {
 		one, two := sim.Run(t, sim.Options{Seed: seed}), sim.Run(t, sim.Options{Seed: seed})
 		if !slices.Equal(one.Log, two.Log) {
 			t.Fatalf("seed %d: %s", seed, difference(one.Log, two.Log))

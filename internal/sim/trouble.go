@@ -44,6 +44,9 @@ func (w *world) fate(c *call) verdict {
 		return proceed
 	}
 	w.troubles--
+	if len(c.verdicts) == 0 {
+		return proceed
+	}
 	return c.verdicts[w.rng.IntN(len(c.verdicts))]
 }
 
@@ -67,8 +70,9 @@ func (w *world) trouble() bool {
 		w.note("TROUBLE: the clock of %s jumps, it is off by %v", m.name, m.skew)
 	case 4, 5:
 		lost := w.chance(1, 3)
-		w.note("TROUBLE: the agent crashes, its journal is lost: %v", lost)
-		w.agent.crash(lost)
+		a := w.agents[w.rng.IntN(len(w.agents))]
+		w.note("TROUBLE: %s crashes, its journal is lost: %v", a.address, lost)
+		a.crash(lost)
 	case 6:
 		w.note("TROUBLE: the broker loses everything")
 		w.broker.loseAll()

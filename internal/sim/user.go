@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reifyhq/reify/internal/engine"
+	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -37,9 +38,11 @@ var plans = [][]string{
 	{"install", "execute_operation"},
 	{"install"},
 	{"execute_operation", "install", "uninstall", "install"},
+	{"install", systemWork, "uninstall"},
+	{"install", "uninstall", model.WorkflowDeleteEnvironment},
 }
 
-func newUser(w *world, d model.DeploymentID) *user {
+func newUser(w *world, d model.DeploymentID, plans [][]string) *user {
 	u := &user{w: w, deployment: d, resumes: 3, seen: -1, rng: rand.New(rand.NewPCG(w.opt.Seed, hash(string(d), 0, 0)))}
 	u.plan = slices.Clone(plans[u.rng.IntN(len(plans))])
 	u.later()
@@ -60,7 +63,8 @@ func (u *user) later() {
 func (u *user) isFree() bool {
 	if u.seen != u.w.check.commits {
 		u.seen = u.w.check.commits
-		u.isIdle = u.current == "" || u.w.execution(u.current).Status.Ended()
+		x := u.w.disk.SharedExecution(u.current)
+		u.isIdle = x == nil || x.Status.Ended()
 	}
 	return u.isIdle
 }
@@ -70,7 +74,7 @@ func (u *user) act() {
 	u.isPlanned = false
 	if u.current != "" && !w.isTransient {
 		x := w.execution(u.current)
-		if x.Status != model.ExecutionTerminated && u.resumes > 0 && w.chance(2, 3) {
+		if x.Status != model.ExecutionTerminated && isResumable(x.Workflow) && u.resumes > 0 && w.chance(2, 3) {
 			u.resumes--
 			u.resume(x, w.chance(1, 3))
 			u.maybeCancel()
@@ -90,11 +94,11 @@ func (u *user) act() {
 	u.count++
 	x := &model.Execution{Resource: w.resource(), ID: model.ExecutionID(fmt.Sprintf("x%s%d", strings.TrimPrefix(string(u.deployment), "d"), u.count)),
 		Workflow: name, Deployment: u.deployment, Blueprint: "bp", Status: status, Parameters: model.Document{}, TokenSerial: 1}
-	if name == "execute_operation" {
-		x.Parameters = model.Document{"operation": lifecycle + "start", "run_by_dependency_order": u.rng.IntN(2) == 0}
-	}
 	u.current = x.ID
 	w.update(func(tx store.Tx) error {
+		if err := u.request(tx, x); err != nil {
+			return err
+		}
 		busy, err := anyActive(tx, u.deployment)
 		if err != nil {
 			return err
@@ -136,6 +140,10 @@ func (u *user) cancel(id model.ExecutionID, to model.ExecutionStatus) {
 	w := u.w
 	w.update(func(tx store.Tx) error {
 		x, err := tx.Execution(id)
+		if fault.Is(err, fault.NotFound) {
+			// It has deleted its deployment and itself.
+			return nil
+		}
 		if err != nil || x.Status.Ended() || x.Status.Cancelling() && to != model.ExecutionKillCancelling {
 			return err
 		}
@@ -198,9 +206,13 @@ func (w *world) view(fn func(store.Reader) error) {
 	}
 }
 
+// execution returns an execution as it is stored; one that went with its deployment has ended well.
 func (w *world) execution(id model.ExecutionID) (x *model.Execution) {
 	w.view(func(tx store.Reader) (err error) {
 		x, err = tx.Execution(id)
+		if fault.Is(err, fault.NotFound) {
+			x, err = &model.Execution{ID: id, Status: model.ExecutionTerminated}, nil
+		}
 		return err
 	})
 	return x

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/store/memstore"
 )
 
@@ -39,7 +40,7 @@ type world struct {
 
 	managers []*manager
 	broker   *broker
-	agent    *agent
+	agents   []*agent
 	check    *checker
 	todo     []todo
 	seq      int
@@ -73,7 +74,7 @@ func newWorld(ctx context.Context, o Options) *world {
 		scripts: map[string]script{},
 	}
 	w.broker = newBroker(w)
-	w.agent = newAgent(w)
+	w.agents = []*agent{newAgent(w, operation.CentralQueue), newAgent(w, operation.AgentAddress(tenant, hostQueue))}
 	w.check = newChecker(w)
 	w.isTransient = w.chance(2, 3)
 	w.layOut()
@@ -161,6 +162,9 @@ func (w *world) choices() []choice {
 		all = append(all, m.choices()...)
 	}
 	all = append(all, w.broker.choices()...)
+	for _, a := range w.agents {
+		all = append(all, a.choices()...)
+	}
 	for _, t := range w.todo {
 		if !t.at.After(w.now) && (t.ripe == nil || t.ripe()) {
 			all = append(all, choice{t.name, func() { w.perform(t) }})
@@ -177,6 +181,7 @@ func (w *world) perform(t todo) {
 
 // advance moves the time to the next instant at which something may happen.
 func (w *world) advance() bool {
+	w.check.explains()
 	var next time.Time
 	earlier := func(t time.Time) {
 		if t.After(w.now) && (next.IsZero() || t.Before(next)) {

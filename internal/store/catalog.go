@@ -28,13 +28,16 @@ const (
 	NodeInstances Kind = "node_instances"
 	Executions    Kind = "executions"
 	Secrets       Kind = "secrets"
+	Schedules     Kind = "execution_schedules"
 )
 
-// CatalogReader reads secrets, sites and stored filters. A single one is found as the tenant sees it: its own, or a global
+// CatalogReader reads secrets, their providers, sites and stored filters. A single one is found as the tenant sees it: its own, or a global
 // one of another tenant.
 type CatalogReader interface {
 	Secret(t model.TenantName, key model.SecretKey) (*model.Secret, error)
 	Secrets(q Query) (Page[*model.Secret], error)
+	SecretsProvider(t model.TenantName, name model.ProviderName) (*model.SecretsProvider, error)
+	SecretsProviders(q Query) (Page[*model.SecretsProvider], error)
 	Site(t model.TenantName, name model.SiteName) (*model.Site, error)
 	Sites(q Query) (Page[*model.Site], error)
 	// Filter and Filters know the kinds Blueprints and Deployments.
@@ -42,12 +45,15 @@ type CatalogReader interface {
 	Filters(k Kind, q Query) (Page[*model.Filter], error)
 }
 
-// CatalogWriter writes secrets, sites and stored filters. Inserting an id that is in use in the tenant or globally is
+// CatalogWriter writes secrets, their providers, sites and stored filters. Inserting an id that is in use in the tenant or globally is
 // fault.Conflict.
 type CatalogWriter interface {
 	InsertSecret(s *model.Secret) error
 	UpdateSecret(s *model.Secret) error
 	DeleteSecret(t model.TenantName, key model.SecretKey) error
+	InsertSecretsProvider(p *model.SecretsProvider) error
+	UpdateSecretsProvider(p *model.SecretsProvider) error
+	DeleteSecretsProvider(t model.TenantName, name model.ProviderName) error
 	InsertSite(s *model.Site) error
 	// UpdateSite replaces the site with the name; a new name is carried on to the deployments of the site.
 	UpdateSite(name model.SiteName, s *model.Site) error

@@ -44,6 +44,14 @@ type Reader interface {
 	ChangeReader
 	PluginReader
 	AccountReader
+	DeploymentGroupReader
+	ExecutionGroupReader
+	ScheduleReader
+	AgentReader
+	SnapshotReader
+	HookReader
+	AuditReader
+	DependencyReader
 }
 
 // Tx reads and writes entities.
@@ -59,6 +67,14 @@ type Tx interface {
 	ChangeWriter
 	PluginWriter
 	AccountWriter
+	DeploymentGroupWriter
+	ExecutionGroupWriter
+	ScheduleWriter
+	AgentWriter
+	SnapshotWriter
+	HookWriter
+	AuditWriter
+	DependencyWriter
 }
 
 // UserReader reads tenants, users, tokens and the installation's own values.
@@ -128,25 +144,47 @@ type DeploymentWriter interface {
 	UpdateDeployment(d *model.Deployment) error
 	// DeleteDeployment removes the deployment with its nodes, instances, executions, graphs, tasks and events.
 	DeleteDeployment(t model.TenantName, id model.DeploymentID) error
+	// TrimDeployment removes up to limit of the events, tasks, instances and nodes of a deployment that is about to be
+	// deleted and returns how many it removed: a large one is emptied in several updates, so that others can write between
+	// them. The deployment, its executions and everything else stay until DeleteDeployment.
+	TrimDeployment(t model.TenantName, id model.DeploymentID, limit int) (int, error)
 	InsertNodes(nodes []*model.Node) error
 	UpdateNode(n *model.Node) error
 	DeleteNode(t model.TenantName, d model.DeploymentID, id model.NodeID) error
 	InsertInstances(instances []*model.NodeInstance) error
 	// UpdateInstance replaces the instance and returns nothing about versions: the caller compares and increments.
 	UpdateInstance(i *model.NodeInstance) error
+	// ChangeInstances changes states and system properties of instances that the tenant sees, in order. The version of an
+	// instance grows by the Steps of each entry that changes it; entries for an instance that is gone do nothing.
+	ChangeInstances(t model.TenantName, changes []InstanceChange) error
 	DeleteInstance(t model.TenantName, id model.InstanceID) error
+}
+
+// InstanceChange is what a workflow changes of a node instance.
+type InstanceChange struct {
+	Instance model.InstanceID
+	// State is the new state; empty keeps the old one.
+	State model.InstanceState
+	// System are the keys of the system properties to be set; a nil value removes the key, the JSON text null (a
+	// json.RawMessage) sets it to null.
+	System model.Document
+	// Steps is how many changes of state after one another the entry stands for, by which the version grows; 0 is one.
+	Steps int
 }
 
 // ExecutionReader reads executions, graphs and tasks.
 type ExecutionReader interface {
 	Execution(id model.ExecutionID) (*model.Execution, error)
 	Executions(q Query) (Page[*model.Execution], error)
+	// Fence returns ErrFenced unless epoch is the execution's current epoch: the first call of every write of an owner.
+	Fence(id model.ExecutionID, epoch int64) error
 	// ExecutionByToken finds the execution whose token has the hash.
 	ExecutionByToken(hash string) (*model.Execution, error)
 	// Claimable returns up to limit executions that are active and whose lease is free or ran out before now, oldest
 	// first.
 	Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
-	// QueuedExecutions returns queued executions of all tenants, oldest first.
+	// QueuedExecutions returns queued executions of all tenants, oldest first: up to limit of those without a group, and up
+	// to limit of every group that has fewer active members than its concurrency.
 	QueuedExecutions(limit int) ([]*model.Execution, error)
 	Graph(id model.GraphID) (*model.Graph, error)
 	Graphs(e model.ExecutionID) ([]*model.Graph, error)
@@ -161,6 +199,8 @@ type ExecutionWriter interface {
 	InsertExecution(e *model.Execution) error
 	// UpdateExecution replaces everything but the lease.
 	UpdateExecution(e *model.Execution) error
+	// CountOperations adds to the counters of operations of an execution.
+	CountOperations(id model.ExecutionID, total, finished int) error
 	// Claim takes the lease for owner until the given time when it is free, ran out before now, or is owner's; it returns
 	// the new epoch, or ok false when somebody else holds it.
 	Claim(id model.ExecutionID, owner string, now, until time.Time) (epoch int64, ok bool, err error)
@@ -168,14 +208,16 @@ type ExecutionWriter interface {
 	RenewLeases(owner string, until time.Time) error
 	// ReleaseLease frees the lease when the epoch is still the current one.
 	ReleaseLease(id model.ExecutionID, epoch int64) error
-	// Fence returns ErrFenced unless epoch is the execution's current epoch: the first call of every write of an owner.
-	Fence(id model.ExecutionID, epoch int64) error
 	// DeleteExecution removes an execution with its graphs, tasks and events.
 	DeleteExecution(id model.ExecutionID) error
 	InsertGraph(g *model.Graph) error
 	InsertTasks(tasks []*model.Task) error
 	// PutTasks inserts tasks that are new and replaces state, names and parameters of those that exist.
 	PutTasks(tasks []*model.Task) error
+	// SetTaskStates replaces the states of different tasks that exist and nothing else.
+	SetTaskStates(tasks []*model.Task) error
+	// DeleteTask removes a task; others may still name it as a dependency.
+	DeleteTask(id model.TaskID) error
 }
 
 // ChangeReader reads deployment modifications and deployment updates.
@@ -194,6 +236,22 @@ type ChangeWriter interface {
 	UpdateModification(m *model.Modification) error
 	InsertDeploymentUpdate(u *model.DeploymentUpdate) error
 	UpdateDeploymentUpdate(u *model.DeploymentUpdate) error
+}
+
+// DependencyReader reads dependencies between deployments.
+type DependencyReader interface {
+	Dependency(t model.TenantName, id model.DependencyID) (*model.Dependency, error)
+	Dependencies(q Query) (Page[*model.Dependency], error)
+	// Children returns the deployments of the tenant whose labels name the deployment as a parent, oldest first.
+	Children(t model.TenantName, parent model.DeploymentID) ([]*model.Deployment, error)
+}
+
+// DependencyWriter writes dependencies between deployments. They go with their source; the end of a target leaves them
+// with a target that is not known.
+type DependencyWriter interface {
+	InsertDependency(d *model.Dependency) error
+	UpdateDependency(d *model.Dependency) error
+	DeleteDependency(t model.TenantName, id model.DependencyID) error
 }
 
 // EventReader reads events and logs.

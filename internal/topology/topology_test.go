@@ -89,7 +89,8 @@ func TestModifyToTheSameIsNothing(t *testing.T) {
 	})
 }
 
-// Scaling out and then in gives the number of instances there were.
+// Scaling out and then in again is the identity: as many instances of every node as before, and when the new ones are named
+// as those to go, the very same ones.
 func TestScaleOutThenIn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPlan(t)
@@ -106,9 +107,9 @@ func TestScaleOutThenIn(t *testing.T) {
 			}
 		}
 		count := instances(before.Capabilities.At("scalable").(*value.Map).At("properties").(*value.Map))
-		scale := func(is []Instance, n int) *Modification {
+		scale := func(is []Instance, n int, first ...string) *Modification {
 			mod := &value.Ordered[Change]{}
-			mod.Set(name, Change{Instances: n})
+			mod.Set(name, Change{Instances: n, Include: first})
 			m, err := Modify(ModifyInput{Nodes: p.Nodes, PreviousNodes: p.Nodes, Instances: is, ScalingGroups: p.ScalingGroups, Modified: mod, IDs: generate})
 			if err != nil {
 				t.Fatal(err)
@@ -122,6 +123,41 @@ func TestScaleOutThenIn(t *testing.T) {
 			if i.Modification == "added" {
 				added++
 				all = append(all, i)
+			}
+		}
+		sameCounts := func(what string, gone []Instance) map[string]bool {
+			left, counts := map[string]bool{}, map[string]int{}
+			for _, i := range all {
+				left[i.ID] = true
+				counts[i.Name]++
+			}
+			for _, i := range gone {
+				if i.Modification == "removed" {
+					delete(left, i.ID)
+					counts[i.Name]--
+				}
+			}
+			for _, i := range is {
+				counts[i.Name]--
+			}
+			for node, n := range counts {
+				if n != 0 {
+					t.Fatalf("%s: node %s has %d instances more than before", what, node, n)
+				}
+			}
+			return left
+		}
+		sameCounts("scaled in", scale(all, count).Removed)
+		var fresh []string
+		for _, i := range out.Added {
+			if i.Modification == "added" && i.Name == name {
+				fresh = append(fresh, i.ID)
+			}
+		}
+		left := sameCounts("scaled in by the new ones", scale(all, count, fresh...).Removed)
+		for _, i := range is {
+			if !left[i.ID] {
+				t.Fatalf("instance %s, which was there before, went in place of a new one of %v", i.ID, fresh)
 			}
 		}
 		removed := 0

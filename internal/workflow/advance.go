@@ -13,7 +13,8 @@ func (r *Run) launch(i int32) {
 	if n.phase != queued || n.blocked || n.dropped {
 		return
 	}
-	if n.task.Parameters.ExecuteAfter.After(r.now) {
+	// What was sent already has had its time, by whoever's clock: its report may be on the way.
+	if n.task.State == model.TaskPending && n.task.Parameters.ExecuteAfter.After(r.now) {
 		n.phase = timed
 		r.inFlight++
 		r.timers.add(timer{at: n.task.Parameters.ExecuteAfter, node: i})
@@ -127,13 +128,19 @@ func (r *Run) remoteFinished(in Finished) {
 	r.markStarted(i)
 	r.inFlight--
 	p := &r.nodes[i].task.Parameters
+	if bytes.Equal(bytes.TrimSpace(in.Result), []byte("null")) {
+		in.Result = nil
+	}
+	if p.Error != nil || in.Err != nil || len(p.Result) > 0 || len(in.Result) > 0 {
+		r.rewrite(i)
+	}
 	p.Error = in.Err
 	switch {
 	case in.Err == nil:
 		p.Result = in.Result
 		r.finish(i, model.TaskSucceeded)
 		detail := ""
-		if len(in.Result) > 0 && !bytes.Equal(bytes.TrimSpace(in.Result), []byte("null")) {
+		if len(in.Result) > 0 {
 			detail = " - " + textOfJSON(in.Result)
 		}
 		r.emit(i, model.EventTaskSucceeded, "succeeded", detail)
@@ -248,6 +255,7 @@ func (r *Run) failParent(i int32) {
 	if p.failed == none && !p.task.State.Ended() {
 		p.failed = r.passedOn(i)
 		p.task.Parameters.Error = r.nodes[p.failed].task.Parameters.Error
+		r.rewrite(parent)
 		r.finish(parent, model.TaskFailed)
 	}
 }

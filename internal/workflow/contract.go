@@ -62,7 +62,9 @@ type State struct {
 // Failure is why a phase or a workflow failed. Message is the text of workflows, section 3.
 type Failure struct {
 	Message string
-	Causes  []model.ErrorCause
+	// Detail is what the execution's error says when that is more than the message, such as a traceback.
+	Detail string
+	Causes []model.ErrorCause
 }
 
 // Error returns the message.
@@ -134,6 +136,8 @@ func (Cancel) input()   {}
 type Effects struct {
 	// Tasks are the new and changed tasks, in order; they belong to the run and must be read before the next Advance.
 	Tasks []*model.Task
+	// Written are those of Tasks that are new or whose documents changed; of the others only the state did.
+	Written []*model.Task
 	// Send are the remote tasks to be dispatched (again); each is also in Tasks unless it is only sent again.
 	Send []*model.Task
 	// States are state changes of node instances, in order.

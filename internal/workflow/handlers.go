@@ -191,7 +191,7 @@ func (r *Run) retry(i int32, v verdict) {
 	for k := first; int(k) < len(r.nodes); k++ {
 		n := &r.nodes[k]
 		r.alive++
-		r.touch(k)
+		r.rewrite(k)
 		if counts(n.task) {
 			r.out.Total++
 		}
@@ -286,7 +286,7 @@ const (
 )
 
 // timestampLayout is the reference's notation of an instant in a record.
-const timestampLayout = "2006-01-02T15:04:05.000Z"
+const timestampLayout = "2006-01-02T15:04:05.000000"
 
 // record is the result of a check as it is kept in system properties.
 func (r *Run) record(ok bool, result any, task any) map[string]any {

@@ -38,26 +38,6 @@ func installMethod(n *model.Node) string {
 	return methodNone
 }
 
-// hasHostWork reports whether the host part of an installation has an operation to run.
-func (b *builder) hasHostWork(i *model.NodeInstance) bool {
-	if !b.view.node(i).IsHost() {
-		return false
-	}
-	names := []string{hostInterface + "get_state", monitoringAgent + "install", monitoringAgent + "start"}
-	if method := installMethod(b.view.node(i)); method != methodNone {
-		names = append(names, cloudifyAgent+"create", workerInstaller+"install", workerInstaller+"start")
-		if method == methodPlugin || method == methodInitScript {
-			names = append(names, cloudifyAgent+"start")
-		}
-	}
-	for _, n := range names {
-		if b.implements(i, n) {
-			return true
-		}
-	}
-	return false
-}
-
 // hostStart appends what makes a started machine a host: its agent and the agent's monitoring (workflows, section 9.4).
 func (b *builder) hostStart(seq *sequence, i *model.NodeInstance) {
 	n := b.view.node(i)

@@ -69,7 +69,8 @@ func (in *installer) op(skip bool, name string) *model.Task {
 	return in.b.op(in.i, name)
 }
 
-// hasWork reports whether any operation remains to be run.
+// hasWork reports whether anything remains to be done: an operation, or the host part, which counts whether its operations
+// are implemented or not (recordings of the REST API, s08).
 func (in *installer) hasWork() bool {
 	has := func(skip bool, names ...string) bool {
 		return !skip && slices.ContainsFunc(names, func(n string) bool { return in.b.implements(in.i, n) })
@@ -80,7 +81,7 @@ func (in *installer) hasWork() bool {
 		hasRel(in.skipConfigure, "preconfigure") || has(in.skipConfigure, lifecycle+"configure") ||
 		hasRel(in.skipStart, "postconfigure") ||
 		has(in.skipStart, lifecycle+"start", lifecycle+"poststart", monitoring+"start") ||
-		!in.skipStart && in.b.hasHostWork(in.i) || hasRel(in.skipStart, "establish")
+		!in.skipStart && in.b.view.node(in.i).IsHost() || hasRel(in.skipStart, "establish")
 }
 
 func (in *installer) prepare(seq *sequence) {

@@ -272,3 +272,37 @@ func TestPropertyAnyGraphEndsOrIsRefused(t *testing.T) {
 		t.Error("no graph was accepted")
 	}
 }
+
+// TestPropertyCancelEndsAtOnce cancels any graph after any number of steps: it ends in that very step, starts nothing any
+// more, and is ended for whoever finds it later too.
+func TestPropertyCancelEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newSim(t, drawGraph(rt), nil)
+		s.answer = drawAnswers(rt, s.taskList(), rapid.Bool().Draw(rt, "failing"))
+		s.start()
+		for range rapid.IntRange(0, 20).Draw(rt, "steps") {
+			if s.end == nil && !s.step(rapid.IntRange(0, 5).Draw(rt, "pick")) {
+				rt.Fatal("the run neither ends nor waits for anything")
+			}
+		}
+		if s.end != nil {
+			return
+		}
+		hasFailed := len(s.run.errors) > 0
+		out := s.run.Advance(s.now, Cancel{Force: rapid.Bool().Draw(rt, "force")})
+		switch {
+		case out.End == nil:
+			rt.Fatal("the run goes on after a cancel")
+		case len(out.Send) > 0 || len(out.States) > 0:
+			rt.Fatalf("a cancel sends %d operations and changes %d states", len(out.Send), len(out.States))
+		case out.End.Cancelled == hasFailed:
+			rt.Fatalf("the run ended with %+v after a failure: %v", out.End, hasFailed)
+		}
+		for _, in := range []Input{Begin{}, Due{}, Cancel{}} {
+			if late := s.run.Advance(s.now, in); late.End != nil || len(late.Tasks) > 0 || len(late.Send) > 0 {
+				rt.Fatalf("the run did something after its end: %+v", late)
+			}
+		}
+	})
+}

@@ -65,6 +65,8 @@ type node struct {
 	dropped bool
 	// touched: it is in Effects.Tasks of the current step.
 	touched bool
+	// written: it is in Effects.Written of the current step.
+	written bool
 	// begun: the subgraph had started before it was stored, so no event says so again.
 	begun bool
 }
@@ -116,7 +118,8 @@ func (r *Run) Advance(now time.Time, in Input) Effects {
 		r.settle()
 	}
 	for _, t := range out.Tasks {
-		r.nodes[r.index[t.ID]].touched = false
+		n := &r.nodes[r.index[t.ID]]
+		n.touched, n.written = false, false
 	}
 	r.out = nil
 	return out
@@ -130,7 +133,7 @@ func (r *Run) begin() {
 			t.CreatedAt = r.now
 			r.out.Total++
 		}
-		r.touch(i)
+		r.rewrite(i)
 	}
 	r.added = nil
 	for i := range r.nodes {
@@ -240,6 +243,16 @@ func (r *Run) touch(i int32) {
 	if !n.touched {
 		n.touched = true
 		r.out.Tasks = append(r.out.Tasks, n.task)
+	}
+}
+
+// rewrite puts a task into the effects of this step whose documents changed.
+func (r *Run) rewrite(i int32) {
+	r.touch(i)
+	n := &r.nodes[i]
+	if !n.written {
+		n.written = true
+		r.out.Written = append(r.out.Written, n.task)
 	}
 }
 

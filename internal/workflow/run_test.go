@@ -256,3 +256,21 @@ func TestHostStateIsAskedUntilItIsTrue(t *testing.T) {
 		t.Errorf("end %+v after %d questions", end, asked)
 	}
 }
+
+// TestWhatWasSentDoesNotWaitForItsTime restores a repetition that was sent by a manager whose clock was ahead: it is sent
+// again at once, and its end counts.
+func TestWhatWasSentDoesNotWaitForItsTime(t *testing.T) {
+	t.Parallel()
+	sent := remote("a")
+	s := newSim(t, []*model.Task{sent}, nil)
+	sent.State, sent.Parameters.ExecuteAfter = model.TaskSending, s.now.Add(time.Minute)
+	s.save([]*model.Task{sent})
+	s.begun = true
+	s.start()
+	if len(s.sent) != 1 {
+		t.Fatalf("%d operations are sent, want the one that was on its way", len(s.sent))
+	}
+	if s.apply(s.run.Advance(s.now, Finished{Task: "a"})); s.end == nil || s.states["a"] != model.TaskSucceeded {
+		t.Errorf("the report changed nothing: the task is %s", s.states["a"])
+	}
+}

@@ -67,6 +67,33 @@ func (s *sim) save(tasks []*model.Task) {
 	}
 }
 
+// saveStates stores the states of the tasks that a step says are all that changed of them; whatever else did is lost with
+// the next crash.
+func (s *sim) saveStates(out Effects) {
+	whole := map[model.TaskID]bool{}
+	for _, t := range out.Written {
+		whole[t.ID] = true
+	}
+	for _, t := range out.Tasks {
+		if whole[t.ID] {
+			continue
+		}
+		stored := &model.Task{}
+		if err := json.Unmarshal(s.durable[t.ID], stored); err != nil {
+			s.t.Fatal(err)
+		}
+		stored.State = t.State
+		raw, err := json.Marshal(stored)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if now, err := json.Marshal(t); err != nil || string(now) != string(raw) {
+			s.t.Fatalf("a step says that only the state of a task changed, from\n%s\nto\n%s", raw, now)
+		}
+		s.durable[t.ID], s.states[t.ID] = raw, t.State
+	}
+}
+
 // start makes a run from what is stored and begins it, as after a crash.
 func (s *sim) start() {
 	var tasks []*model.Task
@@ -90,7 +117,8 @@ func (s *sim) start() {
 }
 
 func (s *sim) apply(out Effects) {
-	s.save(out.Tasks)
+	s.save(out.Written)
+	s.saveStates(out)
 	if s.onEffects != nil {
 		s.onEffects(out)
 	}

@@ -32,6 +32,41 @@ func taskMessage(t *model.Task, verb, detail string, dryRun bool) string {
 	return text
 }
 
+// StateEvent returns the event that tells of a task's new state; false when nobody is told (workflows, section 7.2). failure
+// is the text of the error that ended it; the result is read for states that have one.
+func StateEvent(t *model.Task, state model.TaskState, result json.RawMessage, failure string) (Event, bool) {
+	if t.Type != model.TaskRemote && t.Type != model.TaskSubgraph || !t.Parameters.SendTaskEvents {
+		return Event{}, false
+	}
+	e := Event{Task: t.ID}
+	verb, detail := "", ""
+	switch state {
+	case model.TaskSending:
+		e.Type, verb = model.EventSendingTask, "Sending"
+	case model.TaskStarted:
+		e.Type, verb = model.EventTaskStarted, "started"
+	case model.TaskSucceeded:
+		e.Type, verb = model.EventTaskSucceeded, "succeeded"
+		if len(result) > 0 && string(result) != "null" && t.Type == model.TaskRemote {
+			detail = " - " + textOfJSON(result)
+		}
+	case model.TaskRescheduled:
+		e.Type, verb = model.EventTaskRescheduled, "rescheduled"
+	case model.TaskFailed:
+		e.Type, verb = model.EventTaskFailed, "failed"
+	default:
+		return Event{}, false
+	}
+	if failure != "" && t.Type == model.TaskRemote {
+		detail = " -> " + failure
+	}
+	e.Message = taskMessage(t, verb, detail, false)
+	if op := t.Parameters.Operation; op != nil {
+		e.Operation, e.Instance = op.Name, op.Instance
+	}
+	return e, true
+}
+
 // shortName names a task in a failure text (workflows, section 3).
 func shortName(t *model.Task) string {
 	if op := t.Parameters.Operation; op != nil {

@@ -22,28 +22,12 @@ type Facts struct {
 	// Awaited are the executions whose end the current phase waits for.
 	Awaited []*model.Execution
 	// Agents are those that run operations of the tasks, by the instances of the operations.
-	Agents map[model.InstanceID]AgentFact
+	Agents map[model.InstanceID]model.AgentPresence
 	// Active counts the active executions of the installation, Limit bounds how many queued ones may join.
 	Active, Limit int
-}
-
-// AgentFact is what is known of the agent of a host.
-type AgentFact struct {
-	Name      string
-	Connected bool
-	// Since is since when it is connected or, when that is known, away.
-	Since time.Time
-}
-
-// text names the agent in a reason.
-func (a AgentFact) text() string {
-	switch {
-	case a.Connected:
-		return "agent " + a.Name
-	case a.Since.IsZero():
-		return "agent " + a.Name + " (not connected)"
-	}
-	return "agent " + a.Name + " (not connected since " + instant(a.Since) + ")"
+	// Group is the execution group that it waits in, nil for none; GroupActive counts the group's active members.
+	Group       *model.ExecutionGroup
+	GroupActive int
 }
 
 // The kinds of reasons.
@@ -120,6 +104,14 @@ func (f Facts) queued() Explanation {
 	if f.Limit > 0 && f.Active >= f.Limit {
 		e.Reasons = append(e.Reasons, Reason{Kind: ReasonLimit, Text: fmt.Sprintf(
 			"%d executions are active; queued ones start only while there are fewer than %d.", f.Active, f.Limit)})
+	}
+	if g := f.Group; g != nil && f.GroupActive >= g.Concurrency {
+		text := fmt.Sprintf("It waits for the limit of the group: %d executions of execution group %s are active, which may have %d at a time.",
+			f.GroupActive, g.ID, g.Concurrency)
+		if g.Concurrency == 0 {
+			text = fmt.Sprintf("It waits for the limit of the group: execution group %s is paused (its concurrency is 0).", g.ID)
+		}
+		e.Reasons = append(e.Reasons, Reason{Kind: ReasonLimit, Text: text})
 	}
 	e.Summary = fmt.Sprintf("The execution is queued since %s.", instant(f.Execution.CreatedAt))
 	e.Next = "It starts when what is in its way has ended."
@@ -225,7 +217,7 @@ func (f Facts) about(t *model.Task) Reason {
 		r.Executor = "the agent of its host"
 	}
 	if a, ok := f.Agents[call.Instance]; ok {
-		r.Executor = a.text()
+		r.Executor = a.String()
 	}
 	for _, e := range f.Events {
 		if e.Kind == model.KindLog && e.Instance == call.Instance && e.Operation == call.Name && len(r.Log) < maxLogLines {

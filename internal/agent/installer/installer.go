@@ -149,7 +149,8 @@ func (w *work) address() operation.Address {
 	return operation.AgentAddress(w.op.Message.Context.Tenant.Name, w.name)
 }
 
-// state notes the state of the agent in its record. A manager that keeps no records has nothing to note.
+// state notes the state of the agent in its record. An agent that was never registered here has none, as one that came with
+// the deployment from another manager.
 func (w *work) state(ctx context.Context, s string) error {
 	err := w.api.PatchAgent(ctx, w.name, model.Document{"state": s})
 	if isMissing(err) {
@@ -160,22 +161,19 @@ func (w *work) state(ctx context.Context, s string) error {
 
 func isMissing(err error) bool {
 	var e *client.Error
-	return errors.As(err, &e) && (e.Code == fault.NotFound || e.Code == fault.MethodNotAllowed)
+	return errors.As(err, &e) && e.Code == fault.NotFound
 }
 
-// register stores the record of the agent.
+// register stores the record of the agent; one that is there already is brought up to date.
 func (w *work) register(ctx context.Context, s string) error {
 	err := w.api.PutAgent(ctx, w.name, model.Document{
 		"node_instance_id": w.op.Message.Context.NodeID, "state": s, "create_rabbitmq_user": false, "ip": w.ip,
 		"install_method": w.method, "version": w.version,
 	})
-	if isMissing(err) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	return w.state(ctx, s)
+	return w.api.PatchAgent(ctx, w.name, model.Document{"state": s, "version": w.version})
 }
 
 // note changes the runtime properties of the host.

@@ -124,6 +124,20 @@ func (m *Manager) Download(ctx context.Context, path string) (io.ReadCloser, err
 	return d.Body, nil
 }
 
+// Open opens a file of the API, such as plugins/ID/archive.
+func (m *Manager) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	d, err := m.c.Open(ctx, path)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	return d.Body, nil
+}
+
+// Put writes a JSON document of the API, such as the state of a plugin.
+func (m *Manager) Put(ctx context.Context, path string, body any) error {
+	return faultOf(m.c.Put(ctx, path, body))
+}
+
 // Get reads anything else.
 func (m *Manager) Get(ctx context.Context, path string) (json.RawMessage, error) {
 	raw, err := m.c.Get(ctx, path)

@@ -1,7 +1,6 @@
 package v31
 
 import (
-	"encoding/json"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -26,19 +25,11 @@ func labelRecords(labels []model.Label) []api.Record {
 	return out
 }
 
-// raw is a stored document as it is; null when there is none.
-func raw(doc json.RawMessage) any {
-	if len(doc) == 0 {
-		return nil
-	}
-	return doc
-}
-
 func blueprintRecord(b *model.Blueprint, upload *model.Execution) api.Record {
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(b.CreatedAt)}, {Name: "id", Value: b.ID}, {Name: "visibility", Value: b.Visibility},
-		{Name: "main_file_name", Value: b.MainFile}, {Name: "plan_p", Value: nil}, {Name: "plan", Value: raw(b.Plan)},
-		{Name: "requirements", Value: raw(b.Requirements)}, {Name: "updated_at", Value: api.Instant(b.UpdatedAt)},
+		{Name: "main_file_name", Value: b.MainFile}, {Name: "plan_p", Value: nil}, {Name: "plan", Value: api.Raw(b.Plan)},
+		{Name: "requirements", Value: api.Raw(b.Requirements)}, {Name: "updated_at", Value: api.Instant(b.UpdatedAt)},
 		{Name: "description", Value: api.Text(b.Description)}, {Name: "is_hidden", Value: b.Hidden}, {Name: "state", Value: b.State},
 		{Name: "error", Value: api.Text(b.Error)}, {Name: "error_traceback", Value: api.Text(b.ErrorTraceback)},
 	}
@@ -64,7 +55,7 @@ func (a *API) writeBlueprint(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) listBlueprints(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Blueprints, api.ListSpec{Blank: blueprintRecord(&model.Blueprint{}, nil), Search: "id"})
+	l, err := a.lists.Parse(r, actor, service.Blueprints, api.ListSpec{Blank: blueprintRecord(&model.Blueprint{}, nil), Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -83,14 +74,14 @@ func (a *API) listBlueprints(w http.ResponseWriter, r *http.Request, actor *serv
 		}
 		items = append(items, blueprintRecord(b, upload))
 	}
-	if err := a.countFiltered(r, actor, service.Blueprints, l, page.Total); err != nil {
+	if err := a.lists.Count(r, actor, service.Blueprints, l, page.Total); err != nil {
 		return err
 	}
 	return l.Write(w, items, page.Total)
 }
 
 func (a *API) getBlueprint(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	b, err := a.svc.Blueprint(r.Context(), actor, model.BlueprintID(param(r, "id")))
+	b, err := a.svc.Blueprint(r.Context(), actor, model.BlueprintID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -106,9 +97,9 @@ func (a *API) validateBlueprint(w http.ResponseWriter, r *http.Request, actor *s
 }
 
 func (a *API) upload(w http.ResponseWriter, r *http.Request, actor *service.Actor, validateOnly bool) error {
-	id, err := url.PathUnescape(param(r, "id"))
+	id, err := url.PathUnescape(api.Param(r, "id"))
 	if err != nil {
-		id = param(r, "id")
+		id = api.Param(r, "id")
 	}
 	u := service.Upload{ID: model.BlueprintID(id), ValidateOnly: validateOnly, Async: validateOnly}
 	media, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -264,23 +255,52 @@ func (a *API) patchBlueprint(w http.ResponseWriter, r *http.Request, actor *serv
 	if len(body) == 0 {
 		return fault.New(fault.IllegalAction, "Update a blueprint request must include at least one parameter to update")
 	}
-	labels, err := body.OnlyLabels()
+	id := model.BlueprintID(api.Param(r, "id"))
+	owner, labels, hasLabels, err := ownerAndLabels(body)
 	if err != nil {
 		return err
 	}
-	b, err := a.svc.SetBlueprintLabels(r.Context(), actor, model.BlueprintID(param(r, "id")), labels)
+	if owner != "" {
+		if err := a.custody.SetBlueprintOwner(r.Context(), actor, id, owner); err != nil {
+			return err
+		}
+	}
+	if !hasLabels {
+		return a.getBlueprint(w, r, actor)
+	}
+	b, err := a.svc.SetBlueprintLabels(r.Context(), actor, id, labels)
 	if err != nil {
 		return err
 	}
 	return a.writeBlueprint(w, r, actor, http.StatusOK, b)
 }
 
+// ownerAndLabels reads the changes that clients make to blueprints and deployments: a new owner, new labels, or both.
+func ownerAndLabels(body api.Body) (owner model.UserName, labels []model.Label, hasLabels bool, err error) {
+	name, err := body.Text("creator")
+	if err != nil {
+		return "", nil, false, err
+	}
+	delete(body, "creator")
+	_, hasLabels = body["labels"]
+	labels, err = body.OnlyLabels()
+	return model.UserName(name), labels, hasLabels, err
+}
+
+// setIcon takes the bytes of a picture, whatever the content type says; none remove the icon.
+func (a *API) setIcon(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	if err := a.custody.SetIcon(r.Context(), actor, model.BlueprintID(api.Param(r, "id")), r.Body); err != nil {
+		return err
+	}
+	return a.getBlueprint(w, r, actor)
+}
+
 func (a *API) setBlueprintVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := visibilityBody(w, r)
+	v, err := api.ReadVisibility(w, r)
 	if err != nil {
 		return err
 	}
-	b, err := a.svc.SetBlueprintVisibility(r.Context(), actor, model.BlueprintID(param(r, "id")), v)
+	b, err := a.svc.SetBlueprintVisibility(r.Context(), actor, model.BlueprintID(api.Param(r, "id")), v)
 	if err != nil {
 		return err
 	}
@@ -292,7 +312,7 @@ func (a *API) deleteBlueprint(w http.ResponseWriter, r *http.Request, actor *ser
 	if err != nil {
 		return err
 	}
-	if err := a.svc.DeleteBlueprint(r.Context(), actor, model.BlueprintID(param(r, "id")), force); err != nil {
+	if err := a.svc.DeleteBlueprint(r.Context(), actor, model.BlueprintID(api.Param(r, "id")), force); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -300,7 +320,7 @@ func (a *API) deleteBlueprint(w http.ResponseWriter, r *http.Request, actor *ser
 }
 
 func (a *API) blueprintArchive(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	obj, err := a.svc.BlueprintArchive(r.Context(), actor, model.BlueprintID(param(r, "id")))
+	obj, err := a.svc.BlueprintArchive(r.Context(), actor, model.BlueprintID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}

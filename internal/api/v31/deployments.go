@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/custody"
 )
 
 // latestStatus is the summary of an execution's status for latest_execution_status (rest-model, section 3.2).
@@ -52,45 +53,37 @@ func workflowRecords(v *service.DeploymentView) []api.Record {
 	return out
 }
 
-// object is a document as it is, {} when there is none.
-func object(d model.Document) any {
-	if d == nil {
-		return model.Document{}
-	}
-	return d
-}
-
 func deploymentRecord(v *service.DeploymentView) api.Record {
 	d := v.Deployment
 	var latestID, finished, total, workflow any
 	if x := v.Latest; x != nil {
 		latestID, finished, total, workflow = x.ID, x.FinishedOperations, x.TotalOperations, x.Workflow
 	}
-	groups := d.ScalingGroups
-	if groups == nil {
-		groups = map[string]model.ScalingGroup{}
+	scaling := d.ScalingGroups
+	if scaling == nil {
+		scaling = map[string]model.ScalingGroup{}
 	}
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(d.CreatedAt)}, {Name: "id", Value: d.ID}, {Name: "visibility", Value: d.Visibility},
-		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs_p", Value: nil}, {Name: "inputs", Value: object(d.Inputs)}, {Name: "groups_p", Value: nil}, {Name: "groups", Value: raw(d.Groups)},
-		{Name: "permalink", Value: nil}, {Name: "policy_triggers_p", Value: nil}, {Name: "policy_triggers", Value: raw(d.PolicyTriggers)}, {Name: "policy_types_p", Value: nil}, {Name: "policy_types", Value: raw(d.PolicyTypes)},
-		{Name: "outputs_p", Value: nil}, {Name: "outputs", Value: object(d.Outputs)}, {Name: "capabilities_p", Value: nil}, {Name: "capabilities", Value: object(d.Capabilities)},
-		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: groups}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
+		{Name: "description", Value: api.Text(d.Description)}, {Name: "inputs_p", Value: nil}, {Name: "inputs", Value: api.Object(d.Inputs)}, {Name: "groups_p", Value: nil}, {Name: "groups", Value: api.Raw(d.Groups)},
+		{Name: "permalink", Value: nil}, {Name: "policy_triggers_p", Value: nil}, {Name: "policy_triggers", Value: api.Raw(d.PolicyTriggers)}, {Name: "policy_types_p", Value: nil}, {Name: "policy_types", Value: api.Raw(d.PolicyTypes)},
+		{Name: "outputs_p", Value: nil}, {Name: "outputs", Value: api.Object(d.Outputs)}, {Name: "capabilities_p", Value: nil}, {Name: "capabilities", Value: api.Object(d.Capabilities)},
+		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: scaling}, {Name: "updated_at", Value: api.Instant(d.UpdatedAt)},
 		{Name: "workflows_p", Value: nil}, {Name: "workflows", Value: workflowRecords(v)}, {Name: "runtime_only_evaluation", Value: d.RuntimeOnlyEvaluation},
 		{Name: "installation_status", Value: d.InstallationStatus}, {Name: "deployment_status", Value: d.Status},
-		{Name: "sub_services_status", Value: nil}, {Name: "sub_environments_status", Value: nil},
-		{Name: "sub_services_count", Value: 0}, {Name: "sub_environments_count", Value: 0},
-		{Name: "display_name", Value: d.DisplayName}, {Name: "resource_tags", Value: raw(d.ResourceTags)},
+		{Name: "sub_services_status", Value: api.Text(d.SubServicesStatus)}, {Name: "sub_environments_status", Value: api.Text(d.SubEnvironmentsStatus)},
+		{Name: "sub_services_count", Value: d.SubServices}, {Name: "sub_environments_count", Value: d.SubEnvironments},
+		{Name: "display_name", Value: d.DisplayName}, {Name: "resource_tags", Value: api.Raw(d.ResourceTags)},
 		{Name: "drifted_instances", Value: v.Drifted}, {Name: "unavailable_instances", Value: v.Unhealthy},
 		{Name: "latest_execution", Value: latestID}, {Name: "latest_execution_finished_operations", Value: finished},
 		{Name: "latest_execution_total_operations", Value: total}, {Name: "latest_execution_workflow_id", Value: workflow},
 		{Name: "create_execution", Value: api.Text(d.CreateExecution)}, {Name: "blueprint_id", Value: d.Blueprint},
 		{Name: "site_name", Value: api.Text(d.SiteName)}, {Name: "latest_execution_status", Value: latestStatus(v.Latest)},
-		{Name: "environment_type", Value: environmentType(d)}, {Name: "has_sub_deployments", Value: false},
+		{Name: "environment_type", Value: environmentType(d)}, {Name: "has_sub_deployments", Value: d.SubServices+d.SubEnvironments > 0},
 	}
 	r = append(r, api.Common(d.Resource)...)
 	return append(r, api.Field{Name: "workdir_zip", Value: nil}, api.Field{Name: "labels", Value: labelRecords(d.Labels)},
-		api.Field{Name: "deployment_groups", Value: []string{}})
+		api.Field{Name: "deployment_groups", Value: groups(v.Groups)})
 }
 
 var blankDeployment = deploymentRecord(&service.DeploymentView{Deployment: &model.Deployment{}})
@@ -105,12 +98,16 @@ func (a *API) writeDeployment(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id"})
+	l, err := a.lists.Parse(r, actor, service.Deployments, api.ListSpec{Blank: blankDeployment, Search: "id", Filters: []string{"deployment_group_id"}})
 	if err != nil {
 		return err
 	}
+	inGroup(r, &l.Query, "deployment_group_id")
 	if name := r.URL.Query().Get("_search_name"); name != "" {
 		l.Query.Search = append(l.Query.Search, service.Search{Field: "display_name", Text: name})
+	}
+	if err := a.related(r, actor, &l.Query); err != nil {
+		return err
 	}
 	page, err := a.svc.Deployments(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
@@ -120,16 +117,27 @@ func (a *API) listDeployments(w http.ResponseWriter, r *http.Request, actor *ser
 	for _, v := range page.Items {
 		items = append(items, deploymentRecord(v))
 	}
-	if err := a.countFiltered(r, actor, service.Deployments, l, page.Total); err != nil {
+	if err := a.lists.Count(r, actor, service.Deployments, l, page.Total); err != nil {
 		return err
 	}
 	return l.Write(w, items, page.Total)
 }
 
 func (a *API) getDeployment(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := a.svc.Deployment(r.Context(), actor, model.DeploymentID(param(r, "id")))
+	v, err := a.svc.Deployment(r.Context(), actor, model.DeploymentID(api.Param(r, "id")))
 	if err != nil {
 		return err
+	}
+	if r.URL.Query().Has("all_sub_deployments") {
+		all, err := api.Flag(r.URL.Query(), "all_sub_deployments")
+		if err != nil {
+			return err
+		}
+		if !all {
+			if err := a.relations.OnlyChildren(r.Context(), v); err != nil {
+				return err
+			}
+		}
 	}
 	return a.writeDeployment(w, r, http.StatusOK, v)
 }
@@ -146,7 +154,7 @@ func (a *API) createDeployment(w http.ResponseWriter, r *http.Request, actor *se
 	if err != nil {
 		return err
 	}
-	n.ID = model.DeploymentID(param(r, "id"))
+	n.ID = model.DeploymentID(api.Param(r, "id"))
 	if n.Async, err = api.Flag(r.URL.Query(), "async_create"); err != nil {
 		return err
 	}
@@ -216,11 +224,26 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 			return fault.New(fault.Conflict, "%s is already set", key)
 		}
 	}
-	labels, err := body.OnlyLabels()
+	id := model.DeploymentID(api.Param(r, "id"))
+	name, err := body.Text("display_name")
 	if err != nil {
 		return err
 	}
-	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, model.DeploymentID(param(r, "id")), labels)
+	delete(body, "display_name")
+	owner, labels, hasLabels, err := ownerAndLabels(body)
+	if err != nil {
+		return err
+	}
+	if owner != "" || name != "" {
+		change := custody.DeploymentChange{Owner: owner, DisplayName: name}
+		if err := a.custody.ChangeDeployment(r.Context(), actor, id, change); err != nil {
+			return err
+		}
+	}
+	if !hasLabels {
+		return a.getDeployment(w, r, actor)
+	}
+	v, err := a.svc.SetDeploymentLabels(r.Context(), actor, id, labels)
 	if err != nil {
 		return err
 	}
@@ -228,11 +251,11 @@ func (a *API) patchDeployment(w http.ResponseWriter, r *http.Request, actor *ser
 }
 
 func (a *API) setDeploymentVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	visibility, err := visibilityBody(w, r)
+	visibility, err := api.ReadVisibility(w, r)
 	if err != nil {
 		return err
 	}
-	v, err := a.svc.SetDeploymentVisibility(r.Context(), actor, model.DeploymentID(param(r, "id")), visibility)
+	v, err := a.svc.SetDeploymentVisibility(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), visibility)
 	if err != nil {
 		return err
 	}
@@ -256,7 +279,7 @@ func (a *API) setSite(w http.ResponseWriter, r *http.Request, actor *service.Act
 		return fault.New(fault.BadParameters, "Must provide either a `site_name` of a valid site or `detach_site` with true value for "+
 			"detaching the current site of the given deployment")
 	}
-	v, err := a.svc.SetSite(r.Context(), actor, model.DeploymentID(param(r, "id")), model.SiteName(site))
+	v, err := a.svc.SetSite(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), model.SiteName(site))
 	if err != nil {
 		return err
 	}
@@ -271,7 +294,7 @@ func (a *API) deleteDeployment(w http.ResponseWriter, r *http.Request, actor *se
 			return err
 		}
 	}
-	if err := a.svc.DeleteDeployment(r.Context(), actor, model.DeploymentID(param(r, "id")), how); err != nil {
+	if err := a.svc.DeleteDeployment(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), how); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -279,7 +302,7 @@ func (a *API) deleteDeployment(w http.ResponseWriter, r *http.Request, actor *se
 }
 
 func (a *API) deploymentOutputs(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	id := model.DeploymentID(param(r, "id"))
+	id := model.DeploymentID(api.Param(r, "id"))
 	values, err := a.svc.Outputs(r.Context(), actor, id)
 	if err != nil {
 		return err
@@ -289,7 +312,7 @@ func (a *API) deploymentOutputs(w http.ResponseWriter, r *http.Request, actor *s
 }
 
 func (a *API) deploymentCapabilities(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	id := model.DeploymentID(param(r, "id"))
+	id := model.DeploymentID(api.Param(r, "id"))
 	values, err := a.svc.Capabilities(r.Context(), actor, id)
 	if err != nil {
 		return err

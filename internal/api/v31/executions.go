@@ -8,6 +8,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/custody"
 )
 
 // displayName is the display name of an execution's deployment; it is the id unless the deployment says otherwise.
@@ -47,11 +48,48 @@ func (a *API) writeExecution(w http.ResponseWriter, r *http.Request, status int,
 	return nil
 }
 
-func (a *API) listExecutions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := api.ParseList(r, api.ListSpec{Blank: executionRecord(&model.Execution{}, ""), Search: "id"})
+// deleteExecutions deletes those that are over and that the filters select.
+func (a *API) deleteExecutions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	l, err := api.ParseList(r, api.ListSpec{Blank: executionRecord(&model.Execution{}, "")})
 	if err != nil {
 		return err
 	}
+	body, err := api.ReadJSON(w, r, false)
+	if err != nil {
+		return err
+	}
+	var keep custody.Retention
+	if body["keep_last"] != nil {
+		n, err := body.Int("keep_last", 0)
+		if err != nil {
+			return err
+		}
+		keep.Keep = &n
+	}
+	before, err := body.Text("to_datetime")
+	if err != nil {
+		return err
+	}
+	if before != "" {
+		if keep.Before, err = api.ParseInstant(before); err != nil {
+			return err
+		}
+	}
+	n, err := a.custody.DeleteExecutions(r.Context(), actor, l.Query, l.AllTenants, keep)
+	if err != nil {
+		return err
+	}
+	l.Size, l.Offset = api.DefaultPageSize, 0
+	return l.WriteWhole(w, []api.Record{{{Name: "count", Value: n}}})
+}
+
+func (a *API) listExecutions(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
+	l, err := api.ParseList(r, api.ListSpec{Blank: executionRecord(&model.Execution{}, ""), Search: "id",
+		Filters: []string{"execution_group_id"}})
+	if err != nil {
+		return err
+	}
+	inGroup(r, &l.Query, "execution_group_id")
 	system, err := api.Flag(r.URL.Query(), "_include_system_workflows")
 	if err != nil {
 		return err
@@ -72,7 +110,7 @@ func (a *API) listExecutions(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) getExecution(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	x, err := a.svc.Execution(r.Context(), actor, model.ExecutionID(param(r, "id")))
+	x, err := a.svc.Execution(r.Context(), actor, model.ExecutionID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -88,6 +126,18 @@ func (a *API) startExecution(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
+	at, err := body.Text("scheduled_time")
+	if err != nil {
+		return err
+	}
+	if at != "" {
+		x, err := a.schedules.Later(r.Context(), actor, start, at)
+		if err != nil {
+			return err
+		}
+		api.WriteJSON(w, http.StatusCreated, unmade(executionRecord(x, ""), "status", "status_display"))
+		return nil
+	}
 	x, err := a.svc.StartExecution(r.Context(), actor, start)
 	if err != nil {
 		return err
@@ -100,9 +150,6 @@ func decodeStart(body api.Body) (s service.Start, err error) {
 		if err := body.Need(key); err != nil {
 			return s, err
 		}
-	}
-	if at, _ := body.Text("scheduled_time"); at != "" {
-		return s, fault.New(fault.BadParameters, "scheduled_time is not supported by this manager yet; start the execution without it")
 	}
 	deployment, err := body.Text("deployment_id")
 	if err != nil {
@@ -138,7 +185,7 @@ func (a *API) actOnExecution(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	x, err := a.svc.Act(r.Context(), actor, model.ExecutionID(param(r, "id")), service.Action(action))
+	x, err := a.svc.Act(r.Context(), actor, model.ExecutionID(api.Param(r, "id")), service.Action(action))
 	if err != nil {
 		return err
 	}
@@ -164,7 +211,7 @@ func (a *API) patchExecution(w http.ResponseWriter, r *http.Request, actor *serv
 	if err != nil {
 		return err
 	}
-	x, err := a.svc.SetStatus(r.Context(), actor, model.ExecutionID(param(r, "id")), model.ExecutionStatus(status), text)
+	x, err := a.svc.SetStatus(r.Context(), actor, model.ExecutionID(api.Param(r, "id")), model.ExecutionStatus(status), text)
 	if err != nil {
 		return err
 	}
@@ -212,7 +259,7 @@ func operationRecord(t *model.Task) api.Record {
 	return api.Record{
 		{Name: "created_at", Value: api.Instant(t.CreatedAt)}, {Name: "id", Value: t.ID}, {Name: "name", Value: t.Name},
 		{Name: "state", Value: t.State}, {Name: "dependencies", Value: deps}, {Name: "type", Value: t.Type},
-		{Name: "parameters", Value: t.Parameters}, {Name: "manager_name", Value: api.Text(t.ManagerName)},
+		{Name: "parameters", Value: taskParameters(&t.Parameters)}, {Name: "manager_name", Value: api.Text(t.ManagerName)},
 		{Name: "agent_name", Value: api.Text(t.AgentName)}, {Name: "tasks_graph_id", Value: t.Graph},
 	}
 }
@@ -245,7 +292,7 @@ func (a *API) listOperations(w http.ResponseWriter, r *http.Request, actor *serv
 }
 
 func (a *API) getOperation(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	t, err := a.svc.Task(r.Context(), actor, model.TaskID(param(r, "id")))
+	t, err := a.svc.Task(r.Context(), actor, model.TaskID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (a *API) agentScript(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	p := hostagents.ScriptParams{Name: unescaped(r, "name"), Instance: model.InstanceID(texts[0])}
+	p := hostagents.ScriptParams{Name: api.Unescaped(r, "name"), Instance: model.InstanceID(texts[0])}
 	var kind string
 	for key, field := range map[string]*string{"ip": &p.IP, "manager_url": &p.URL, "agent_dir": &p.Dir, "user": &p.User,
 		"log_level": &p.LogLevel, "process_management": &kind} {
@@ -46,19 +46,19 @@ func (a *API) agentScript(w http.ResponseWriter, r *http.Request, actor *service
 		}
 		p.Env[name] = text
 	}
-	script, err := a.info.Agents.Script(r.Context(), actor, p)
+	script, err := a.hosts.Script(r.Context(), actor, p)
 	if err != nil {
 		return err
 	}
 	api.WriteJSON(w, http.StatusOK, api.Record{
 		{Name: "name", Value: p.Name}, {Name: "queue", Value: p.Name}, {Name: "script", Value: script.Text},
-		{Name: "agent_dir", Value: script.Dir}, {Name: "manager_url", Value: script.Manager}, {Name: "version", Value: a.info.Version},
+		{Name: "agent_dir", Value: script.Dir}, {Name: "manager_url", Value: script.Manager}, {Name: "version", Value: a.version},
 	})
 	return nil
 }
 
 func (a *API) revokeAgent(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	if err := a.info.Agents.Revoke(r.Context(), actor, unescaped(r, "name")); err != nil {
+	if err := a.hosts.Revoke(r.Context(), actor, api.Unescaped(r, "name")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

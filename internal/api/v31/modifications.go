@@ -72,7 +72,7 @@ func modificationRecord(m *model.Modification) api.Record {
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(m.CreatedAt)}, {Name: "id", Value: m.ID}, {Name: "visibility", Value: m.Visibility},
 		{Name: "context_p", Value: nil}, {Name: "context", Value: remembered}, {Name: "ended_at", Value: api.Instant(m.EndedAt)},
-		{Name: "modified_nodes_p", Value: nil}, {Name: "modified_nodes", Value: object(m.Nodes)},
+		{Name: "modified_nodes_p", Value: nil}, {Name: "modified_nodes", Value: api.Object(m.Nodes)},
 		{Name: "node_instances_p", Value: nil}, {Name: "node_instances", Value: instancesRecord(&m.Instances)},
 		{Name: "status", Value: m.Status}, {Name: "deployment_id", Value: m.Deployment},
 	}
@@ -86,7 +86,7 @@ func (a *API) listModifications(w http.ResponseWriter, r *http.Request, actor *s
 	if err != nil {
 		return err
 	}
-	page, err := a.svc.Modifications(r.Context(), actor, l.Query, l.AllTenants)
+	page, err := a.revision.Modifications(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func writeModification(w http.ResponseWriter, r *http.Request, status int, m *mo
 }
 
 func (a *API) getModification(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	m, err := a.svc.Modification(r.Context(), actor, model.ModificationID(param(r, "id")))
+	m, err := a.revision.Modification(r.Context(), actor, model.ModificationID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (a *API) startModification(w http.ResponseWriter, r *http.Request, actor *s
 	if err != nil {
 		return err
 	}
-	m, err := a.svc.StartModification(r.Context(), actor, model.DeploymentID(deployment), nodes, remember)
+	m, err := a.revision.StartModification(r.Context(), actor, model.DeploymentID(deployment), nodes, remember)
 	if err != nil {
 		return err
 	}
@@ -147,13 +147,13 @@ func (a *API) startModification(w http.ResponseWriter, r *http.Request, actor *s
 // endModification answers …/finish and …/rollback.
 func (a *API) endModification(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
 	ends := map[string]func(context.Context, *service.Actor, model.ModificationID) (*model.Modification, error){
-		"finish": a.svc.FinishModification, "rollback": a.svc.RollbackModification,
+		"finish": a.revision.FinishModification, "rollback": a.revision.RollbackModification,
 	}
-	end, ok := ends[param(r, "action")]
+	end, ok := ends[api.Param(r, "action")]
 	if !ok {
-		return fault.New(fault.NotFound, "a deployment modification can be ended by finish or rollback, not by %q", param(r, "action"))
+		return fault.New(fault.NotFound, "a deployment modification can be ended by finish or rollback, not by %q", api.Param(r, "action"))
 	}
-	m, err := end(r.Context(), actor, model.ModificationID(param(r, "id")))
+	m, err := end(r.Context(), actor, model.ModificationID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}

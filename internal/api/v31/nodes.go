@@ -17,7 +17,7 @@ func nodeRecord(v *service.NodeView) api.Record {
 		{Name: "host_id", Value: api.Text(n.HostID)}, {Name: "max_number_of_instances", Value: n.Max},
 		{Name: "min_number_of_instances", Value: n.Min}, {Name: "number_of_instances", Value: n.Number},
 		{Name: "planned_number_of_instances", Value: n.Planned}, {Name: "plugins_p", Value: nil}, {Name: "plugins", Value: n.Plugins},
-		{Name: "plugins_to_install_p", Value: nil}, {Name: "plugins_to_install", Value: n.PluginsToInstall}, {Name: "properties_p", Value: nil}, {Name: "properties", Value: object(n.Properties)},
+		{Name: "plugins_to_install_p", Value: nil}, {Name: "plugins_to_install", Value: n.PluginsToInstall}, {Name: "properties_p", Value: nil}, {Name: "properties", Value: api.Object(n.Properties)},
 		{Name: "relationships_p", Value: nil}, {Name: "relationships", Value: n.Relationships}, {Name: "operations_p", Value: nil}, {Name: "operations", Value: n.Operations}, {Name: "type", Value: n.Type},
 		{Name: "type_hierarchy_p", Value: nil}, {Name: "type_hierarchy", Value: n.TypeHierarchy}, {Name: "drifted_instances", Value: v.Drifted},
 		{Name: "unavailable_instances", Value: v.Unhealthy}, {Name: "actual_number_of_instances", Value: v.Actual},
@@ -31,7 +31,7 @@ func nodeRecord(v *service.NodeView) api.Record {
 var blankNode = nodeRecord(&service.NodeView{Node: &model.Node{}})
 
 func (a *API) listNodes(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.Nodes, api.ListSpec{Blank: blankNode, Search: "id"})
+	l, err := a.lists.Parse(r, actor, service.Nodes, api.ListSpec{Blank: blankNode, Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (a *API) listNodes(w http.ResponseWriter, r *http.Request, actor *service.A
 	for _, v := range page.Items {
 		items = append(items, nodeRecord(v))
 	}
-	if err := a.countFiltered(r, actor, service.Nodes, l, page.Total); err != nil {
+	if err := a.lists.Count(r, actor, service.Nodes, l, page.Total); err != nil {
 		return err
 	}
 	return l.Write(w, items, page.Total)
@@ -75,7 +75,7 @@ func instanceRecord(i *model.NodeInstance) api.Record {
 	r := api.Record{
 		{Name: "id", Value: i.ID}, {Name: "visibility", Value: i.Visibility}, {Name: "host_id", Value: api.Text(i.HostID)},
 		{Name: "index", Value: i.Index}, {Name: "relationships_p", Value: nil}, {Name: "relationships", Value: relationships},
-		{Name: "runtime_properties_p", Value: nil}, {Name: "runtime_properties", Value: object(i.RuntimeProperties)}, {Name: "system_properties", Value: system},
+		{Name: "runtime_properties_p", Value: nil}, {Name: "runtime_properties", Value: api.Object(i.RuntimeProperties)}, {Name: "system_properties", Value: system},
 		{Name: "scaling_groups_p", Value: nil}, {Name: "scaling_groups", Value: groups}, {Name: "state", Value: i.State}, {Name: "version", Value: i.Version},
 		{Name: "has_configuration_drift", Value: i.HasDrift()}, {Name: "is_status_check_ok", Value: i.StatusCheckOK()},
 		{Name: "node_id", Value: i.Node}, {Name: "deployment_id", Value: i.Deployment},
@@ -86,7 +86,7 @@ func instanceRecord(i *model.NodeInstance) api.Record {
 var blankInstance = instanceRecord(&model.NodeInstance{})
 
 func (a *API) listInstances(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	l, err := a.parseFiltered(r, actor, service.NodeInstances, api.ListSpec{Blank: blankInstance, Search: "id"})
+	l, err := a.lists.Parse(r, actor, service.NodeInstances, api.ListSpec{Blank: blankInstance, Search: "id"})
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (a *API) listInstances(w http.ResponseWriter, r *http.Request, actor *servi
 	for _, i := range page.Items {
 		items = append(items, instanceRecord(i))
 	}
-	if err := a.countFiltered(r, actor, service.NodeInstances, l, page.Total); err != nil {
+	if err := a.lists.Count(r, actor, service.NodeInstances, l, page.Total); err != nil {
 		return err
 	}
 	return l.Write(w, items, page.Total)
@@ -113,7 +113,7 @@ func (a *API) getInstance(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	i, err := a.svc.Instance(r.Context(), actor, model.InstanceID(param(r, "id")))
+	i, err := a.svc.Instance(r.Context(), actor, model.InstanceID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (a *API) patchInstance(w http.ResponseWriter, r *http.Request, actor *servi
 		}
 		*target = &doc
 	}
-	i, err := a.svc.UpdateInstance(r.Context(), actor, model.InstanceID(param(r, "id")), u)
+	i, err := a.svc.UpdateInstance(r.Context(), actor, model.InstanceID(api.Param(r, "id")), u)
 	if err != nil {
 		return err
 	}

@@ -85,15 +85,15 @@ func (a *API) listPlugins(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, pluginRecord)
+	return api.WritePage(l, w, page, pluginRecord)
 }
 
 func (a *API) getPlugin(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	p, err := a.plugins.Plugin(r.Context(), actor, model.PluginID(param(r, "id")))
+	p, err := a.plugins.Plugin(r.Context(), actor, model.PluginID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, pluginRecord(p))
 }
 
 // uploadPlugin takes the archive as the body, whatever its content type says, or as the first file of a form.
@@ -127,7 +127,7 @@ func (a *API) uploadPlugin(w http.ResponseWriter, r *http.Request, actor *servic
 		return err
 	}
 	if len(list) == 1 {
-		return writeOne(w, r, http.StatusCreated, pluginRecord(list[0]))
+		return api.WriteOne(w, r, http.StatusCreated, pluginRecord(list[0]))
 	}
 	items := make([]api.Record, 0, len(list))
 	for _, p := range list {
@@ -177,11 +177,11 @@ func (a *API) actOnPlugin(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	p, err := a.plugins.Install(r.Context(), actor, model.PluginID(param(r, "id")), managers, agents)
+	p, err := a.plugins.Install(r.Context(), actor, model.PluginID(api.Param(r, "id")), managers, agents)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, pluginRecord(p))
 }
 
 func (a *API) putPluginState(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -195,12 +195,12 @@ func (a *API) putPluginState(w http.ResponseWriter, r *http.Request, actor *serv
 			return err
 		}
 	}
-	p, err := a.plugins.SetState(r.Context(), actor, model.PluginID(param(r, "id")), model.PluginInstallation{
+	p, err := a.plugins.SetState(r.Context(), actor, model.PluginID(api.Param(r, "id")), model.PluginInstallation{
 		State: model.PluginState(texts[0]), Manager: texts[1], Agent: texts[2], Error: texts[3]})
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, pluginRecord(p))
 }
 
 func (a *API) patchPlugin(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -222,23 +222,23 @@ func (a *API) patchPlugin(w http.ResponseWriter, r *http.Request, actor *service
 			return err
 		}
 	}
-	p, err := a.plugins.Change(r.Context(), actor, model.PluginID(param(r, "id")), c)
+	p, err := a.plugins.Change(r.Context(), actor, model.PluginID(api.Param(r, "id")), c)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, pluginRecord(p))
 }
 
 func (a *API) setPluginVisibility(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	v, err := visibilityBody(w, r)
+	v, err := api.ReadVisibility(w, r)
 	if err != nil {
 		return err
 	}
-	p, err := a.plugins.SetVisibility(r.Context(), actor, model.PluginID(param(r, "id")), v)
+	p, err := a.plugins.SetVisibility(r.Context(), actor, model.PluginID(api.Param(r, "id")), v)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginRecord(p))
+	return api.WriteOne(w, r, http.StatusOK, pluginRecord(p))
 }
 
 func (a *API) deletePlugin(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -250,7 +250,7 @@ func (a *API) deletePlugin(w http.ResponseWriter, r *http.Request, actor *servic
 	if err != nil {
 		return err
 	}
-	return noContent(w, a.plugins.Delete(r.Context(), actor, model.PluginID(param(r, "id")), force))
+	return api.NoContent(w, a.plugins.Delete(r.Context(), actor, model.PluginID(api.Param(r, "id")), force))
 }
 
 func (a *API) pluginArchive(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
@@ -258,7 +258,7 @@ func (a *API) pluginArchive(w http.ResponseWriter, r *http.Request, actor *servi
 	if err != nil {
 		return err
 	}
-	obj, err := a.plugins.Archive(r.Context(), actor, model.PluginID(param(r, "id")), full)
+	obj, err := a.plugins.Archive(r.Context(), actor, model.PluginID(api.Param(r, "id")), full)
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (a *API) pluginArchive(w http.ResponseWriter, r *http.Request, actor *servi
 }
 
 func (a *API) pluginYAML(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	obj, err := a.plugins.YAML(r.Context(), actor, model.PluginID(param(r, "id")), r.URL.Query().Get("dsl_version"))
+	obj, err := a.plugins.YAML(r.Context(), actor, model.PluginID(api.Param(r, "id")), r.URL.Query().Get("dsl_version"))
 	if err != nil {
 		return err
 	}
@@ -315,21 +315,21 @@ func (a *API) listPluginsUpdates(w http.ResponseWriter, r *http.Request, actor *
 	if err != nil {
 		return err
 	}
-	return write(l, w, page, pluginsUpdateRecord)
+	return api.WritePage(l, w, page, pluginsUpdateRecord)
 }
 
 func (a *API) getPluginsUpdate(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	u, err := a.plugins.Update(r.Context(), actor, model.PluginsUpdateID(param(r, "id")))
+	u, err := a.plugins.Update(r.Context(), actor, model.PluginsUpdateID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginsUpdateRecord(u))
+	return api.WriteOne(w, r, http.StatusOK, pluginsUpdateRecord(u))
 }
 
 // runPluginsUpdate answers …/update/initiate, whose id is a blueprint, and …/update/finalize, whose id is an update and
 // which does nothing: the workflow finishes its update itself.
 func (a *API) runPluginsUpdate(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	if param(r, "action") != "initiate" {
+	if api.Param(r, "action") != "initiate" {
 		return a.getPluginsUpdate(w, r, actor)
 	}
 	body, err := api.ReadJSON(w, r, true)
@@ -340,11 +340,11 @@ func (a *API) runPluginsUpdate(w http.ResponseWriter, r *http.Request, actor *se
 	if err != nil {
 		return err
 	}
-	u, err := a.plugins.StartUpdate(r.Context(), actor, model.BlueprintID(param(r, "id")), n)
+	u, err := a.plugins.StartUpdate(r.Context(), actor, model.BlueprintID(api.Param(r, "id")), n)
 	if err != nil {
 		return err
 	}
-	return writeOne(w, r, http.StatusOK, pluginsUpdateRecord(u))
+	return api.WriteOne(w, r, http.StatusOK, pluginsUpdateRecord(u))
 }
 
 func decodePluginsUpdate(body api.Body) (n plugins.NewUpdate, err error) {

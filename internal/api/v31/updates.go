@@ -7,6 +7,7 @@ import (
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/revision"
 )
 
 func stepRecord(u *model.DeploymentUpdate, s model.UpdateStep) api.Record {
@@ -29,15 +30,15 @@ func updateRecord(u *model.DeploymentUpdate) api.Record {
 	}
 	r := api.Record{
 		{Name: "created_at", Value: api.Instant(u.CreatedAt)}, {Name: "id", Value: u.ID}, {Name: "visibility", Value: u.Visibility},
-		{Name: "deployment_plan_p", Value: nil}, {Name: "deployment_plan", Value: raw(u.Plan)},
+		{Name: "deployment_plan_p", Value: nil}, {Name: "deployment_plan", Value: api.Raw(u.Plan)},
 		{Name: "deployment_update_node_instances_p", Value: nil}, {Name: "deployment_update_node_instances", Value: instances},
 		{Name: "deployment_update_deployment_p", Value: nil},
-		{Name: "central_plugins_to_uninstall_p", Value: nil}, {Name: "central_plugins_to_uninstall", Value: raw(u.PluginsToUninstall)},
-		{Name: "central_plugins_to_install_p", Value: nil}, {Name: "central_plugins_to_install", Value: raw(u.PluginsToInstall)},
-		{Name: "deployment_update_nodes_p", Value: nil}, {Name: "deployment_update_nodes", Value: raw(u.Nodes)},
-		{Name: "modified_entity_ids_p", Value: nil}, {Name: "modified_entity_ids", Value: raw(u.ModifiedEntities)},
-		{Name: "old_inputs_p", Value: nil}, {Name: "old_inputs", Value: object(u.OldInputs)},
-		{Name: "new_inputs_p", Value: nil}, {Name: "new_inputs", Value: object(u.NewInputs)}, {Name: "state", Value: u.State},
+		{Name: "central_plugins_to_uninstall_p", Value: nil}, {Name: "central_plugins_to_uninstall", Value: api.Raw(u.PluginsToUninstall)},
+		{Name: "central_plugins_to_install_p", Value: nil}, {Name: "central_plugins_to_install", Value: api.Raw(u.PluginsToInstall)},
+		{Name: "deployment_update_nodes_p", Value: nil}, {Name: "deployment_update_nodes", Value: api.Raw(u.Nodes)},
+		{Name: "modified_entity_ids_p", Value: nil}, {Name: "modified_entity_ids", Value: api.Raw(u.ModifiedEntities)},
+		{Name: "old_inputs_p", Value: nil}, {Name: "old_inputs", Value: api.Object(u.OldInputs)},
+		{Name: "new_inputs_p", Value: nil}, {Name: "new_inputs", Value: api.Object(u.NewInputs)}, {Name: "state", Value: u.State},
 		{Name: "runtime_only_evaluation", Value: u.RuntimeOnlyEvaluation}, {Name: "keep_old_deployment_dependencies", Value: false},
 		{Name: "deployment_id", Value: u.Deployment}, {Name: "execution_id", Value: api.Text(u.Execution)},
 		{Name: "old_blueprint_id", Value: api.Text(u.OldBlueprint)}, {Name: "new_blueprint_id", Value: api.Text(u.NewBlueprint)},
@@ -45,7 +46,7 @@ func updateRecord(u *model.DeploymentUpdate) api.Record {
 	r = append(r, api.Common(u.Resource)...)
 	return append(r, api.Field{Name: "steps", Value: steps}, api.Field{Name: "recursive_dependencies", Value: nil},
 		api.Field{Name: "schedules_to_create", Value: nil}, api.Field{Name: "schedules_to_delete", Value: nil},
-		api.Field{Name: "labels_to_create", Value: raw(u.Labels)})
+		api.Field{Name: "labels_to_create", Value: api.Raw(u.Labels)})
 }
 
 var blankUpdate = updateRecord(&model.DeploymentUpdate{})
@@ -55,7 +56,7 @@ func (a *API) listUpdates(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	page, err := a.svc.DeploymentUpdates(r.Context(), actor, l.Query, l.AllTenants)
+	page, err := a.revision.DeploymentUpdates(r.Context(), actor, l.Query, l.AllTenants)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func writeUpdate(w http.ResponseWriter, r *http.Request, u *model.DeploymentUpda
 }
 
 func (a *API) getUpdate(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	u, err := a.svc.DeploymentUpdate(r.Context(), actor, model.UpdateID(param(r, "id")))
+	u, err := a.revision.DeploymentUpdate(r.Context(), actor, model.UpdateID(api.Param(r, "id")))
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (a *API) patchUpdate(w http.ResponseWriter, r *http.Request, actor *service
 	if err != nil {
 		return err
 	}
-	u, err := a.svc.SetUpdateState(r.Context(), actor, model.UpdateID(param(r, "id")), model.UpdateState(state))
+	u, err := a.revision.SetUpdateState(r.Context(), actor, model.UpdateID(api.Param(r, "id")), model.UpdateState(state))
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (a *API) patchUpdate(w http.ResponseWriter, r *http.Request, actor *service
 // runUpdate answers …/update/initiate, whose id is a deployment, and …/update/finalize, whose id is an update and which
 // does nothing (rest-api, sections 4.1 and 4.2). Any other word reads the update too, so that it is missed.
 func (a *API) runUpdate(w http.ResponseWriter, r *http.Request, actor *service.Actor) error {
-	if param(r, "action") != "initiate" {
+	if api.Param(r, "action") != "initiate" {
 		return a.getUpdate(w, r, actor)
 	}
 	body, err := api.ReadJSON(w, r, true)
@@ -118,14 +119,32 @@ func (a *API) runUpdate(w http.ResponseWriter, r *http.Request, actor *service.A
 	if err != nil {
 		return err
 	}
-	u, err := a.svc.StartUpdate(r.Context(), actor, model.DeploymentID(param(r, "id")), n)
+	u, err := a.revision.StartUpdate(r.Context(), actor, model.DeploymentID(api.Param(r, "id")), n)
 	if err != nil {
 		return err
 	}
-	return writeUpdate(w, r, u)
+	if !n.Preview {
+		return writeUpdate(w, r, u)
+	}
+	affected, err := a.relations.Affected(r.Context(), actor, u.Deployment)
+	if err != nil {
+		return err
+	}
+	include, err := api.Include(r, blankUpdate)
+	if err != nil {
+		return err
+	}
+	record := updateRecord(u)
+	for k := range record {
+		if record[k].Name == "recursive_dependencies" {
+			record[k].Value = affected
+		}
+	}
+	api.WriteJSON(w, http.StatusOK, record.Pick(include))
+	return nil
 }
 
-func decodeUpdate(body api.Body) (n service.NewUpdate, err error) {
+func decodeUpdate(body api.Body) (n revision.NewUpdate, err error) {
 	blueprint, err := body.Text("blueprint_id")
 	if err != nil {
 		return n, err
@@ -154,7 +173,7 @@ func decodeUpdate(body api.Body) (n service.NewUpdate, err error) {
 		n.RuntimeOnlyEvaluation = &flag
 	}
 	n.Flags = map[string]bool{}
-	for name, otherwise := range service.UpdateFlags {
+	for name, otherwise := range revision.UpdateFlags {
 		if n.Flags[name], err = body.Bool(name, otherwise); err != nil {
 			return n, err
 		}

@@ -156,7 +156,12 @@ func (b *Bus) tryTake(name string) (*message, <-chan struct{}, time.Time) {
 	var due time.Time
 	for i, m := range q.ready {
 		if !m.notBefore.After(now) {
-			q.ready = slices.Delete(q.ready, i, i+1)
+			if i == 0 {
+				q.ready[0] = nil
+				q.ready = q.ready[1:]
+			} else {
+				q.ready = slices.Delete(q.ready, i, i+1)
+			}
 			m.deliveries++
 			return m, nil, time.Time{}
 		}

@@ -9,6 +9,9 @@ package natsbus
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -35,6 +38,8 @@ type Options struct {
 	StoreDir string
 	// Agents lets host agents connect to the embedded broker; nil lets nobody.
 	Agents *AgentDoor
+	// Key encrypts the files of the embedded broker, in which messages hold the values of secrets; nil leaves them in clear.
+	Key []byte
 	// Clock measures delays and keep-alives; nil means the machine's. The broker's own windows follow the machine.
 	Clock clock.Clock
 	// Log receives the broker's warnings and lost connections; nil discards them.
@@ -102,6 +107,11 @@ func (b *Bus) embed(ctx context.Context, o Options) error {
 		if err := b.configure(ctx, options, o.Agents); err != nil {
 			return err
 		}
+	}
+	if len(o.Key) > 0 {
+		mac := hmac.New(sha256.New, o.Key)
+		mac.Write([]byte("broker files"))
+		options.JetStreamKey, options.JetStreamCipher = hex.EncodeToString(mac.Sum(nil)), server.ChaCha
 	}
 	broker, err := server.NewServer(options)
 	if err != nil {

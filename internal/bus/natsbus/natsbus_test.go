@@ -1,8 +1,11 @@
 package natsbus_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -189,5 +192,47 @@ func BenchmarkSendReceive(b *testing.B) {
 			b.Fatal(err)
 		}
 		<-got
+	}
+}
+
+// TestEncryptedFiles keeps messages of a store that was in clear, and leaves nothing of them or of new ones in clear.
+func TestEncryptedFiles(t *testing.T) {
+	t.Parallel()
+	const planted = "pl4nted-text-of-a-message"
+	o := natsbus.Options{StoreDir: t.TempDir()}
+	first := open(t, o)
+	send := func(b bus.Bus, id string) {
+		if err := b.Send(t.Context(), "q", id, []byte(planted)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(first, "1")
+	first.Close()
+	o.Key = []byte("key of the installation")
+	second := open(t, o)
+	send(second, "2")
+	second.Close()
+	inClear := 0
+	err := filepath.WalkDir(o.StoreDir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte(planted)) {
+			inClear++
+		}
+		return err
+	})
+	if err != nil || inClear > 0 {
+		t.Errorf("%d files hold a message in clear, %v", inClear, err)
+	}
+	third := open(t, o)
+	got := make(chan bus.Message, 10)
+	stop := receive(t, third, "q", bus.ReceiveOptions{Slots: 1}, func(_ context.Context, m bus.Message) error { got <- m; return nil })
+	defer stop()
+	for range 2 {
+		if m := next(t, got); string(m.Data) != planted {
+			t.Errorf("received %q", m.Data)
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
@@ -67,7 +66,7 @@ func (s *Service) Secret(ctx context.Context, a *service.Actor, key model.Secret
 	if err != nil || !mayOpen(a, k) {
 		return k, "", err
 	}
-	value, err = s.OpenSecret(k)
+	value, err = s.OpenSecret(ctx, k)
 	return k, value, err
 }
 
@@ -79,6 +78,9 @@ type NewSecret struct {
 	IsHidden       bool
 	Visibility     model.Visibility
 	UpdateIfExists bool
+	// Provider, when set, has the value; Options say where.
+	Provider model.ProviderName
+	Options  model.Document
 }
 
 // seal checks a value and stores it into the secret.
@@ -113,7 +115,7 @@ func (s *Service) CreateSecret(ctx context.Context, a *service.Actor, n NewSecre
 	if err := service.CheckID("key", string(n.Key)); err != nil {
 		return nil, err
 	}
-	if n.Value == nil || n.Value == "" {
+	if (n.Value == nil || n.Value == "") && n.Provider == "" {
 		return nil, fault.New(fault.BadParameters, "Cannot create a secret with empty value or provider: %s", n.Key)
 	}
 	r, err := s.NewResource(a, n.Visibility)
@@ -126,10 +128,20 @@ func (s *Service) CreateSecret(ctx context.Context, a *service.Actor, n NewSecre
 			return nil, fmt.Errorf("write the schema of secret %s: %w", n.Key, err)
 		}
 	}
-	if err := s.seal(k, n.Value); err != nil {
-		return nil, err
-	}
+	k.Provider = string(n.Provider)
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		// Sealed here, so that no value is under a key that is being forgotten.
+		if err := s.SealOptions(k, n.Options); err != nil {
+			return err
+		}
+		if n.Provider == "" {
+			if err := s.seal(k, n.Value); err != nil {
+				return err
+			}
+		}
+		if err := knownProvider(tx, a, n.Provider); err != nil {
+			return err
+		}
 		old, err := tx.Secret(a.Tenant, n.Key)
 		if err != nil || !n.UpdateIfExists || old.Tenant != a.Tenant {
 			if err != nil && !fault.Is(err, fault.NotFound) {
@@ -153,12 +165,27 @@ func hidden(a *service.Actor, k *model.Secret) error {
 	return fault.New(fault.Forbidden, "User `%s` is not permitted to modify the hidden value secret `%s`", a.User.Name, k.Key)
 }
 
+// knownProvider refuses a provider that the actor does not see; "" is none.
+func knownProvider(tx store.Reader, a *service.Actor, name model.ProviderName) error {
+	if name == "" {
+		return nil
+	}
+	p, err := tx.SecretsProvider(a.Tenant, name)
+	if err == nil && !a.Sees(p.Resource) {
+		return fault.Missing("SecretsProvider", string(name))
+	}
+	return err
+}
+
 // SecretChange changes a secret; nil fields stay as they are.
 type SecretChange struct {
 	Value      any
 	IsHidden   *bool
 	Visibility *model.Visibility
 	Creator    *model.UserName
+	// Provider moves the secret to a provider; Options say where the value is there.
+	Provider *model.ProviderName
+	Options  model.Document
 }
 
 // UpdateSecret changes a secret that is not hidden from the actor.
@@ -186,6 +213,9 @@ func (s *Service) UpdateSecret(ctx context.Context, a *service.Actor, key model.
 				return err
 			}
 		}
+		if err := s.changeProvider(tx, a, k, c); err != nil {
+			return err
+		}
 		if c.IsHidden != nil {
 			k.IsHidden = *c.IsHidden
 		}
@@ -206,6 +236,23 @@ func (s *Service) UpdateSecret(ctx context.Context, a *service.Actor, key model.
 	return k, err
 }
 
+// changeProvider moves a secret to a provider, back from it, or to another place there.
+func (s *Service) changeProvider(tx store.Reader, a *service.Actor, k *model.Secret, c SecretChange) error {
+	switch {
+	case c.Provider != nil && *c.Provider != "":
+		if err := knownProvider(tx, a, *c.Provider); err != nil {
+			return err
+		}
+		k.Provider, k.Value = string(*c.Provider), ""
+	case c.Value != nil:
+		k.Provider, k.ProviderOptions = "", nil
+	}
+	if c.Options != nil && k.Provider != "" {
+		return s.SealOptions(k, c.Options)
+	}
+	return nil
+}
+
 // DeleteSecret removes a secret.
 func (s *Service) DeleteSecret(ctx context.Context, a *service.Actor, key model.SecretKey) error {
 	if err := a.RequireTenant("secret_delete"); err != nil {
@@ -223,134 +270,5 @@ func (s *Service) DeleteSecret(ctx context.Context, a *service.Actor, key model.
 			return hidden(a, k)
 		}
 		return tx.DeleteSecret(a.Tenant, key)
-	})
-}
-
-// reservedPrefix begins the ids of filters that belong to the system.
-const reservedPrefix = "csys-"
-
-// Filters lists stored filters for lists of a kind.
-func (s *Service) Filters(ctx context.Context, a *service.Actor, kind service.Kind, q service.Query, all bool) (service.Page[*model.Filter], error) {
-	return list(ctx, s, a, "filter_list", q, all, func(tx store.Reader, q service.Query) (service.Page[*model.Filter], error) {
-		return tx.Filters(kind, q)
-	})
-}
-
-func visibleFilter(tx store.Reader, a *service.Actor, kind service.Kind, id model.FilterID) (*model.Filter, error) {
-	f, err := tx.Filter(kind, a.Tenant, id)
-	if err == nil && !a.Sees(f.Resource) {
-		return nil, fault.Missing("Filter", string(id))
-	}
-	return f, err
-}
-
-// Filter returns a stored filter.
-func (s *Service) Filter(ctx context.Context, a *service.Actor, kind service.Kind, id model.FilterID) (f *model.Filter, err error) {
-	if err := a.RequireTenant("filter_get"); err != nil {
-		return nil, err
-	}
-	err = s.Store.View(ctx, func(tx store.Reader) error {
-		f, err = visibleFilter(tx, a, kind, id)
-		return err
-	})
-	return f, err
-}
-
-// CreateFilter stores a filter.
-func (s *Service) CreateFilter(ctx context.Context, a *service.Actor, kind service.Kind, id model.FilterID, v model.Visibility,
-	rules []any,
-) (*model.Filter, error) {
-	if err := a.RequireTenant("filter_create"); err != nil {
-		return nil, err
-	}
-	if err := service.CheckID("filter_id", string(id)); err != nil {
-		return nil, err
-	}
-	if strings.HasPrefix(strings.ToLower(string(id)), reservedPrefix) {
-		return nil, fault.New(fault.BadParameters, "All filters with a `%s` prefix are reserved for internal use.", reservedPrefix)
-	}
-	parsed, err := service.ParseRules(kind, rules)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.NewResource(a, v)
-	if err != nil {
-		return nil, err
-	}
-	f := &model.Filter{Resource: r, ID: id, UpdatedAt: r.CreatedAt, Rules: parsed}
-	return f, s.Store.Update(ctx, func(tx store.Tx) error { return tx.InsertFilter(kind, f) })
-}
-
-// UpdateFilter changes a filter. Rules of one type replace only those of that type; rules of both replace all
-// (rest-model, section 7).
-func (s *Service) UpdateFilter(ctx context.Context, a *service.Actor, kind service.Kind, id model.FilterID, v model.Visibility,
-	rules []any,
-) (f *model.Filter, err error) {
-	if err := a.RequireTenant("filter_update"); err != nil {
-		return nil, err
-	}
-	parsed, err := service.ParseRules(kind, rules)
-	if err != nil {
-		return nil, err
-	}
-	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		if f, err = visibleFilter(tx, a, kind, id); err != nil {
-			return err
-		}
-		if f.IsSystem {
-			return fault.New(fault.IllegalAction, "Cannot update a system filter")
-		}
-		if err := service.Foreign(a, f.Resource, string(id)); err != nil {
-			return err
-		}
-		f.Rules = mergeRules(f.Rules, parsed)
-		if v != "" {
-			if err := service.Widen(a, &f.Resource, string(id), v); err != nil {
-				return err
-			}
-		}
-		f.UpdatedAt = s.Clock.Now()
-		return tx.UpdateFilter(kind, f)
-	})
-	return f, err
-}
-
-func mergeRules(old, given []model.FilterRule) []model.FilterRule {
-	types := map[string]bool{}
-	for _, r := range given {
-		types[r.Type] = true
-	}
-	if len(types) != 1 {
-		if len(given) == 0 {
-			return old
-		}
-		return given
-	}
-	var out []model.FilterRule
-	for _, r := range old {
-		if !types[r.Type] {
-			out = append(out, r)
-		}
-	}
-	return append(out, given...)
-}
-
-// DeleteFilter removes a filter.
-func (s *Service) DeleteFilter(ctx context.Context, a *service.Actor, kind service.Kind, id model.FilterID) error {
-	if err := a.RequireTenant("filter_delete"); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, func(tx store.Tx) error {
-		f, err := visibleFilter(tx, a, kind, id)
-		if err != nil {
-			return err
-		}
-		if f.IsSystem {
-			return fault.New(fault.IllegalAction, "Cannot delete a system filter")
-		}
-		if err := service.Foreign(a, f.Resource, string(id)); err != nil {
-			return err
-		}
-		return tx.DeleteFilter(kind, a.Tenant, id)
 	})
 }

@@ -2,6 +2,7 @@ package hostagents
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -165,4 +166,38 @@ func (s *Service) passKill(ctx context.Context, data []byte) {
 	if err != nil && ctx.Err() == nil {
 		s.Log.Error("hand a kill on to agents", "execution", c.Execution, "error", err)
 	}
+}
+
+// CheckKilled decides whether an agent may say that attempts are over: those of executions of its tenant, which is whom
+// their kill was handed on to.
+func (s *Service) CheckKilled(ctx context.Context, address operation.Address, data []byte) error {
+	killed, err := operation.DecodeKilled(data)
+	if err != nil {
+		return err
+	}
+	tenant, _, ok := split(string(address))
+	if !ok {
+		return fmt.Errorf("%s is not the address of an agent", address)
+	}
+	return s.Store.View(ctx, func(tx store.Reader) error {
+		seen := map[model.ExecutionID]bool{}
+		for _, attempt := range killed.Attempts {
+			id, _, _, err := operation.ParseDispatchID(attempt)
+			if err != nil {
+				return err
+			}
+			if seen[id] {
+				continue
+			}
+			x, err := tx.Execution(id)
+			if err != nil {
+				return err
+			}
+			if x.Tenant != tenant {
+				return fmt.Errorf("execution %s is not of the tenant of agent %s", id, address)
+			}
+			seen[id] = true
+		}
+		return nil
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/plugin"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/revision"
 	"github.com/reifyhq/reify/internal/store"
 )
 
@@ -255,7 +256,7 @@ func (s *Service) updateDeployment(ctx context.Context, a *service.Actor, u *mod
 		return err
 	}
 	if running == "" {
-		begun, err := s.Service.StartUpdate(ctx, a, id, service.NewUpdate{Blueprint: u.TempBlueprint, Force: u.Forced,
+		begun, err := revision.New(s.Service).StartUpdate(ctx, a, id, revision.NewUpdate{Blueprint: u.TempBlueprint, Force: u.Forced,
 			Flags: map[string]bool{"skip_install": true, "skip_uninstall": true, "skip_reinstall": true}})
 		if err != nil {
 			return fmt.Errorf("update deployment %s: %w", id, err)

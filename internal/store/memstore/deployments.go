@@ -79,6 +79,11 @@ func (t *tx) UpdateBlueprint(b *model.Blueprint) error {
 }
 
 func (t *tx) DeleteBlueprint(tenant model.TenantName, id model.BlueprintID) error {
+	for _, g := range t.s.deploymentGroups.where(func(g *model.DeploymentGroup) bool { return g.Tenant == tenant && g.Blueprint == id }) {
+		bare := *g.v
+		bare.Blueprint = ""
+		t.s.deploymentGroups.set(key(g.v.Tenant, g.v.ID), row[model.DeploymentGroup]{g.seq, &bare})
+	}
 	return remove(&t.s.blueprints, key(tenant, id), fault.Missing("Blueprint", string(id)))
 }
 
@@ -95,6 +100,11 @@ var deployments = &noun[model.Deployment]{
 		"installation_status":     text(func(d *model.Deployment) string { return string(d.InstallationStatus) }),
 		"deployment_status":       text(func(d *model.Deployment) string { return string(d.Status) }),
 		"site_name":               text(func(d *model.Deployment) string { return d.SiteName }),
+		"deployment_group_id":     {kind: "", is: isMember},
+		"sub_services_count":      number(func(d *model.Deployment) int { return d.SubServices }),
+		"sub_environments_count":  number(func(d *model.Deployment) int { return d.SubEnvironments }),
+		"sub_services_status":     text(func(d *model.Deployment) string { return string(d.SubServicesStatus) }),
+		"sub_environments_status": text(func(d *model.Deployment) string { return string(d.SubEnvironmentsStatus) }),
 		"create_execution":        text(func(d *model.Deployment) string { return string(d.CreateExecution) }),
 		"latest_execution":        text(func(d *model.Deployment) string { return string(d.LatestExecution) }),
 		"latest_execution_status": latest("", func(x *model.Execution) any {
@@ -159,9 +169,48 @@ func (t *tx) DeleteDeployment(tenant model.TenantName, id model.DeploymentID) er
 	t.s.nodes.removeWhere(func(n *model.Node) bool { return n.Tenant == tenant && n.Deployment == id })
 	t.s.instances.removeWhere(func(i *model.NodeInstance) bool { return i.Tenant == tenant && i.Deployment == id })
 	t.s.modifications.removeWhere(func(m *model.Modification) bool { return m.Tenant == tenant && m.Deployment == id })
+	t.s.dependencies.removeWhere(func(o *model.Dependency) bool { return o.Tenant == tenant && o.Source == id })
+	for _, o := range t.s.dependencies.where(func(o *model.Dependency) bool { return o.Tenant == tenant && o.Target == id }) {
+		free := *o.v
+		free.Target = ""
+		t.s.dependencies.set(key(free.Tenant, free.ID), row[model.Dependency]{o.seq, &free})
+	}
 	t.s.updates.removeWhere(func(u *model.DeploymentUpdate) bool { return u.Tenant == tenant && u.Deployment == id })
+	t.s.schedules.removeWhere(func(c *model.Schedule) bool { return c.Tenant == tenant && c.Deployment == id })
+	t.s.members.removeWhere(func(m *member) bool { return m.Owner == tenant && m.Deployment == id })
 	for _, x := range t.s.executions.where(func(x *model.Execution) bool { return x.Tenant == tenant && x.Deployment == id }) {
 		t.removeExecution(x.v.ID)
 	}
 	return nil
+}
+
+func (t *tx) TrimDeployment(tenant model.TenantName, id model.DeploymentID, limit int) (int, error) {
+	runs := map[model.ExecutionID]bool{}
+	for _, x := range t.s.executions.where(func(x *model.Execution) bool { return x.Tenant == tenant && x.Deployment == id }) {
+		runs[x.v.ID] = true
+	}
+	left := limit
+	t.removeEvents(func(e *model.Event) bool {
+		gone := left > 0 && runs[e.Execution]
+		if gone {
+			left--
+		}
+		return gone
+	})
+	trim(&t.s.tasks, &left, func(k *model.Task) bool { return runs[k.Execution] })
+	trim(&t.s.instances, &left, func(i *model.NodeInstance) bool { return i.Tenant == tenant && i.Deployment == id })
+	trim(&t.s.nodes, &left, func(n *model.Node) bool { return n.Tenant == tenant && n.Deployment == id })
+	return limit - left, nil
+}
+
+// trim removes the first rows that satisfy gone, as many as are left to be removed.
+func trim[T any](rows *table[T], left *int, gone func(*T) bool) {
+	first := rows.where(gone)
+	first = first[:min(*left, len(first))]
+	*left -= len(first)
+	chosen := map[*T]bool{}
+	for _, r := range first {
+		chosen[r.v] = true
+	}
+	rows.removeWhere(func(v *T) bool { return chosen[v] })
 }

@@ -18,14 +18,23 @@ func orNil(s string) any {
 	return s
 }
 
+// unlessOfGroup is s for what happened to an execution, nil for what happened to an execution group.
+func unlessOfGroup(e *model.Event, s string) any {
+	if e.Group != "" {
+		return nil
+	}
+	return orNil(s)
+}
+
 var events = &noun[model.Event]{
 	name: "events",
 	resource: func(_ *state, e *model.Event) *model.Resource {
 		return &model.Resource{Tenant: e.Tenant, CreatedBy: e.CreatedBy, Visibility: e.Visibility}
 	},
 	fields: map[string]field[model.Event]{
-		"execution_id":            text(func(e *model.Event) string { return string(e.Execution) }),
-		"deployment_id":           found("", func(_ *state, e *model.Event) any { return orNil(string(e.Deployment)) }),
+		"execution_id":            found("", func(_ *state, e *model.Event) any { return unlessOfGroup(e, string(e.Execution)) }),
+		"execution_group_id":      found("", func(_ *state, e *model.Event) any { return orNil(string(e.Group)) }),
+		"deployment_id":           found("", func(_ *state, e *model.Event) any { return unlessOfGroup(e, string(e.Deployment)) }),
 		"deployment_display_name": found("", func(_ *state, e *model.Event) any { return orNil(e.DeploymentDisplay) }),
 		"blueprint_id":            text(func(e *model.Event) string { return string(e.Blueprint) }),
 		"workflow_id":             text(func(e *model.Event) string { return e.Workflow }),

@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -33,6 +34,7 @@ var executions = &noun[model.Execution]{
 		"error":                   text(func(x *model.Execution) string { return x.Error }),
 		"total_operations":        number(func(x *model.Execution) int { return x.TotalOperations }),
 		"finished_operations":     number(func(x *model.Execution) int { return x.FinishedOperations }),
+		"execution_group_id":      found("", func(_ *state, x *model.Execution) any { return orNil(string(x.Group)) }),
 	}),
 }
 
@@ -72,7 +74,20 @@ func (r reader) Claimable(now time.Time, limit int) ([]model.ExecutionID, error)
 }
 
 func (r reader) QueuedExecutions(limit int) ([]*model.Execution, error) {
-	return give(r.oldest(limit, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued }))
+	active, taken := map[model.ExecutionGroupID]int{}, map[model.ExecutionGroupID]int{}
+	for _, x := range r.s.executions.where(func(x *model.Execution) bool { return x.Status.Active() }) {
+		active[x.v.Group]++
+	}
+	var out []row[model.Execution]
+	for _, x := range r.oldest(math.MaxInt, func(x *model.Execution) bool { return x.Status == model.ExecutionQueued }) {
+		g := x.v.Group
+		if group, ok := r.s.executionGroups.get(string(g)); g != "" && (!ok || active[g] >= group.v.Concurrency) || taken[g] == limit {
+			continue
+		}
+		taken[g]++
+		out = append(out, x)
+	}
+	return give(out)
 }
 
 func (t *tx) InsertExecution(x *model.Execution) error {
@@ -130,8 +145,18 @@ func (t *tx) ReleaseLease(id model.ExecutionID, epoch int64) error {
 	return nil
 }
 
-func (t *tx) Fence(id model.ExecutionID, epoch int64) error {
-	if x, ok := t.s.executions.get(string(id)); !ok || x.v.Lease.Epoch != epoch {
+func (t *tx) CountOperations(id model.ExecutionID, total, finished int) error {
+	x, err := t.Execution(id)
+	if err != nil {
+		return err
+	}
+	x.TotalOperations += total
+	x.FinishedOperations += finished
+	return t.UpdateExecution(x)
+}
+
+func (r reader) Fence(id model.ExecutionID, epoch int64) error {
+	if x, ok := r.s.executions.get(string(id)); !ok || x.v.Lease.Epoch != epoch {
 		return store.ErrFenced
 	}
 	return nil
@@ -237,5 +262,58 @@ func (t *tx) PutTasks(list []*model.Task) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (t *tx) SetTaskStates(list []*model.Task) error {
+	for _, k := range list {
+		old, ok := t.s.tasks.get(string(k.ID))
+		if !ok {
+			return fault.Missing("Operation", string(k.ID))
+		}
+		changed := *old.v
+		changed.State = k.State
+		t.s.tasks.set(string(k.ID), row[model.Task]{old.seq, &changed})
+	}
+	return nil
+}
+
+// SharedTasks returns the tasks of a graph in the order of their insertion without copying them. They belong to the store
+// and must not be changed: the simulation looks at them after every step.
+func (s *Store) SharedTasks(g model.GraphID) []*model.Task {
+	rows := s.root.Load().tasks.where(func(k *model.Task) bool { return k.Graph == g })
+	out := make([]*model.Task, len(rows))
+	for i, r := range rows {
+		out[i] = r.v
+	}
+	return out
+}
+
+// SharedExecution returns an execution without copying it, nil when there is none; it must not be changed.
+func (s *Store) SharedExecution(id model.ExecutionID) *model.Execution {
+	x, _ := s.root.Load().executions.get(string(id))
+	return x.v
+}
+
+// SharedExecutions returns all executions without copying them; they must not be changed.
+func (s *Store) SharedExecutions() []*model.Execution {
+	rows := s.root.Load().executions.where(func(*model.Execution) bool { return true })
+	out := make([]*model.Execution, len(rows))
+	for i, r := range rows {
+		out[i] = r.v
+	}
+	return out
+}
+
+// SharedTask returns a task without copying it, nil when there is none; it must not be changed.
+func (s *Store) SharedTask(id model.TaskID) *model.Task {
+	k, _ := s.root.Load().tasks.get(string(id))
+	return k.v
+}
+func (t *tx) DeleteTask(id model.TaskID) error {
+	if _, ok := t.s.tasks.get(string(id)); !ok {
+		return fault.Missing("Operation", string(id))
+	}
+	t.s.tasks.remove(string(id))
 	return nil
 }

@@ -20,6 +20,8 @@ func decode(data []byte, v any) error { return model.DecodeJSON(data, v) }
 type field[T any] struct {
 	kind any
 	get  func(*state, *T) any
+	// is, when set, answers conditions on a field that may have many values.
+	is func(s *state, v *T, want any) bool
 }
 
 // noun says how the lists of one kind of entity are built.
@@ -34,19 +36,19 @@ type noun[T any] struct {
 }
 
 func text[T any](get func(*T) string) field[T] {
-	return field[T]{"", func(_ *state, v *T) any { return get(v) }}
+	return field[T]{kind: "", get: func(_ *state, v *T) any { return get(v) }}
 }
 
 func number[T any](get func(*T) int) field[T] {
-	return field[T]{0, func(_ *state, v *T) any { return get(v) }}
+	return field[T]{kind: 0, get: func(_ *state, v *T) any { return get(v) }}
 }
 
 func flag[T any](get func(*T) bool) field[T] {
-	return field[T]{false, func(_ *state, v *T) any { return get(v) }}
+	return field[T]{kind: false, get: func(_ *state, v *T) any { return get(v) }}
 }
 
 func instant[T any](get func(*T) time.Time) field[T] {
-	return field[T]{time.Time{}, func(_ *state, v *T) any {
+	return field[T]{kind: time.Time{}, get: func(_ *state, v *T) any {
 		if t := get(v); !t.IsZero() {
 			return t
 		}
@@ -55,7 +57,7 @@ func instant[T any](get func(*T) time.Time) field[T] {
 }
 
 // found reads a field through another entity, which may be missing.
-func found[T any](kind any, get func(*state, *T) any) field[T] { return field[T]{kind, get} }
+func found[T any](kind any, get func(*state, *T) any) field[T] { return field[T]{kind: kind, get: get} }
 
 func (n *noun[T]) field(name string) (field[T], error) {
 	if f, ok := n.fields[name]; ok {
@@ -154,6 +156,9 @@ func (n *noun[T]) conditions(s *state, q store.Query) ([]test[T], error) {
 			values = append(values, v)
 		}
 		tests = append(tests, func(v *T) bool {
+			if f.is != nil {
+				return slices.ContainsFunc(values, func(w any) bool { return f.is(s, v, w) })
+			}
 			got := f.get(s, v)
 			return got != nil && slices.ContainsFunc(values, func(w any) bool { return compare(got, w) == 0 })
 		})

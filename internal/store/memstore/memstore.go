@@ -1,7 +1,7 @@
 // Package memstore is the persistence seam in memory: for tests and for simulation of the engine.
 //
 // It keeps what executions need, and every promise of package store for that except that its data dies with the process;
-// user groups, secrets, sites, filters and counts answer ErrNotKept. An update works on a copy of the
+// user groups, secrets, sites, filters, agents, snapshots, counts and the audit log answer ErrNotKept. An update works on a copy of the
 // tables it writes and its commit replaces the root, so that views see snapshots and a failed update leaves nothing.
 // Lists are answered by walking: it is made for thousands of rows, not for millions.
 //

@@ -154,6 +154,36 @@ func (t *tx) UpdateInstance(i *model.NodeInstance) error {
 	return replace(&t.s.instances, key(i.Tenant, i.ID), i, fault.Missing("NodeInstance", string(i.ID)))
 }
 
+func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceChange) error {
+	for _, c := range changes {
+		old, err := t.Instance(tenant, c.Instance)
+		if fault.Is(err, fault.NotFound) || err == nil && len(c.System) == 0 && (c.State == "" || c.State == old.State && c.Steps < 2) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if c.State != "" {
+			old.State = c.State
+		}
+		for k, v := range c.System {
+			if old.SystemProperties == nil {
+				old.SystemProperties = model.Document{}
+			}
+			if v == nil {
+				delete(old.SystemProperties, k)
+				continue
+			}
+			old.SystemProperties[k] = v
+		}
+		old.Version += max(c.Steps, 1)
+		if err := t.UpdateInstance(old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t *tx) DeleteInstance(tenant model.TenantName, id model.InstanceID) error {
 	return remove(&t.s.instances, key(tenant, id), fault.Missing("NodeInstance", string(id)))
 }

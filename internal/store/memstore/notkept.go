@@ -9,13 +9,19 @@ import (
 type notRead struct{}
 
 var (
-	_ store.GroupReader   = notRead{}
-	_ store.CatalogReader = notRead{}
-	_ store.InsightReader = notRead{}
-	_ store.AccountReader = notRead{}
-	_ store.GroupWriter   = notWritten{}
-	_ store.CatalogWriter = notWritten{}
-	_ store.AccountWriter = notWritten{}
+	_ store.GroupReader    = notRead{}
+	_ store.CatalogReader  = notRead{}
+	_ store.InsightReader  = notRead{}
+	_ store.AgentReader    = notRead{}
+	_ store.SnapshotReader = notRead{}
+	_ store.AccountReader  = notRead{}
+	_ store.AccountWriter  = notWritten{}
+	_ store.AgentWriter    = notWritten{}
+	_ store.SnapshotWriter = notWritten{}
+	_ store.GroupWriter    = notWritten{}
+	_ store.CatalogWriter  = notWritten{}
+	_ store.AuditReader    = notRead{}
+	_ store.AuditWriter    = notWritten{}
 )
 
 func (notRead) TenantInUse(model.TenantName) (bool, error)                  { return false, ErrNotKept }
@@ -36,6 +42,20 @@ func (notRead) Secrets(store.Query) (store.Page[*model.Secret], error) {
 	return store.Page[*model.Secret]{}, ErrNotKept
 }
 
+func (notRead) SecretsProvider(model.TenantName, model.ProviderName) (*model.SecretsProvider, error) {
+	return nil, ErrNotKept
+}
+
+func (notRead) SecretsProviders(store.Query) (store.Page[*model.SecretsProvider], error) {
+	return store.Page[*model.SecretsProvider]{}, ErrNotKept
+}
+
+func (notRead) AuditRecords(store.AuditQuery) (store.Page[*model.AuditRecord], error) {
+	return store.Page[*model.AuditRecord]{}, ErrNotKept
+}
+
+func (notRead) LastAuditRecord() (int64, error) { return 0, ErrNotKept }
+
 func (notRead) Site(model.TenantName, model.SiteName) (*model.Site, error) { return nil, ErrNotKept }
 
 func (notRead) Sites(store.Query) (store.Page[*model.Site], error) {
@@ -48,6 +68,20 @@ func (notRead) Filter(store.Kind, model.TenantName, model.FilterID) (*model.Filt
 
 func (notRead) Filters(store.Kind, store.Query) (store.Page[*model.Filter], error) {
 	return store.Page[*model.Filter]{}, ErrNotKept
+}
+
+func (notRead) Agent(model.TenantName, model.AgentName) (*model.Agent, error) { return nil, ErrNotKept }
+
+func (notRead) Agents(store.Query) (store.Page[*model.Agent], error) {
+	return store.Page[*model.Agent]{}, ErrNotKept
+}
+
+func (notRead) Snapshot(model.TenantName, model.SnapshotID) (*model.Snapshot, error) {
+	return nil, ErrNotKept
+}
+
+func (notRead) Snapshots(store.Query) (store.Page[*model.Snapshot], error) {
+	return store.Page[*model.Snapshot]{}, ErrNotKept
 }
 
 // notWritten refuses to write what is not kept.
@@ -76,4 +110,18 @@ func (notWritten) DeleteAgentAccount(model.TenantName, string) error { return Er
 
 func (notRead) AgentAccount(model.TenantName, string) (*model.AgentAccount, error) {
 	return nil, ErrNotKept
+}
+
+func (notWritten) InsertAgent(*model.Agent) error                          { return ErrNotKept }
+func (notWritten) UpdateAgent(*model.Agent) error                          { return ErrNotKept }
+func (notWritten) InsertSnapshot(*model.Snapshot) error                    { return ErrNotKept }
+func (notWritten) UpdateSnapshot(*model.Snapshot) error                    { return ErrNotKept }
+func (notWritten) DeleteSnapshot(model.TenantName, model.SnapshotID) error { return ErrNotKept }
+func (notWritten) InsertSecretsProvider(*model.SecretsProvider) error      { return ErrNotKept }
+func (notWritten) UpdateSecretsProvider(*model.SecretsProvider) error      { return ErrNotKept }
+func (notWritten) InsertAuditRecords([]*model.AuditRecord) error           { return ErrNotKept }
+func (notWritten) DeleteAuditRecords(store.AuditQuery) (int, error)        { return 0, ErrNotKept }
+
+func (notWritten) DeleteSecretsProvider(model.TenantName, model.ProviderName) error {
+	return ErrNotKept
 }

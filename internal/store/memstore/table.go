@@ -104,8 +104,15 @@ type state struct {
 	modifications table[model.Modification]
 	updates       table[model.DeploymentUpdate]
 
-	plugins        table[model.Plugin]
-	pluginsUpdates table[model.PluginsUpdate]
+	plugins          table[model.Plugin]
+	pluginsUpdates   table[model.PluginsUpdate]
+	deploymentGroups table[model.DeploymentGroup]
+	members          table[member]
+	executionGroups  table[model.ExecutionGroup]
+	schedules        table[model.Schedule]
+	hooks            table[model.Hook]
+
+	dependencies table[model.Dependency]
 	// events are in the order of their storage ids, eventSeq is the last of these. Updates append to the array that older
 	// states share, behind their ends.
 	events   []*model.Event
@@ -129,6 +136,12 @@ func (s *state) begin() *state {
 	n.updates.share()
 	n.plugins.share()
 	n.pluginsUpdates.share()
+	n.deploymentGroups.share()
+	n.members.share()
+	n.executionGroups.share()
+	n.schedules.share()
+	n.hooks.share()
+	n.dependencies.share()
 	return &n
 }
 

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"fmt"
+
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -100,6 +102,10 @@ func (t *tx) UpdateBlueprint(b *model.Blueprint) error {
 }
 
 func (t *tx) DeleteBlueprint(tenant model.TenantName, id model.BlueprintID) error {
+	_, err := t.c.exec(t.ctx, "UPDATE deployment_groups SET blueprint = '' WHERE blueprint = ? AND tenant = ?", string(id), string(tenant))
+	if err != nil {
+		return fmt.Errorf("take blueprint %s from the groups that deploy it: %w", id, err)
+	}
 	n, err := t.c.exec(t.ctx, "DELETE FROM blueprints WHERE tenant = ? AND id = ?", string(tenant), string(id))
 	return mustChange(n, err, "Blueprint", string(id))
 }

@@ -151,6 +151,10 @@ func (w *writer) commit(batch []*request) {
 		answer(batch, fmt.Errorf("begin update: %w", err))
 		return
 	}
+	if len(batch) == 1 {
+		w.commitAlone(batch[0])
+		return
+	}
 	var succeeded []*request
 	for i, r := range batch {
 		if !r.state.CompareAndSwap(queued, running) {
@@ -179,6 +183,26 @@ func (w *writer) commit(batch []*request) {
 		err = fmt.Errorf("commit: %w", err)
 	}
 	answer(succeeded, err)
+}
+
+// commitAlone runs the only request of a transaction, which needs no savepoint and none of the copies of pages that it costs.
+func (w *writer) commitAlone(r *request) {
+	if !r.state.CompareAndSwap(queued, running) {
+		_, _ = w.c.exec(w.ctx, "ROLLBACK")
+		return
+	}
+	r.turn <- struct{}{}
+	err := <-r.ran
+	if err == nil {
+		if _, err = w.c.exec(w.ctx, "COMMIT"); err != nil {
+			err = fmt.Errorf("commit: %w", err)
+		}
+	}
+	if err != nil {
+		// Whatever the end of the transaction says, what ran in it is undone and the caller has its answer.
+		_, _ = w.c.exec(w.ctx, "ROLLBACK")
+	}
+	r.answer <- err
 }
 
 // step lets one request run inside a savepoint. It reports whether the request succeeded; one that failed is rolled back

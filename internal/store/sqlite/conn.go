@@ -105,6 +105,23 @@ func (c *conn) insert(ctx context.Context, query string, args ...driver.Value) (
 	return result.LastInsertId()
 }
 
+// rowsAtOnce is how many of n rows one INSERT adds: a few forms only, so that their statements stay prepared.
+func rowsAtOnce(n int) int {
+	for _, rows := range []int{64, 16} {
+		if n >= rows {
+			return rows
+		}
+	}
+	return 1
+}
+
+// manyRows completes an INSERT for a number of rows. Their row numbers follow one another, because one statement gives
+// them out and nobody else writes.
+func manyRows(insert string, columns, rows int) string {
+	one := "(" + placeholders(columns) + ")"
+	return insert + strings.Repeat(one+",", rows-1) + one
+}
+
 // query runs a statement and calls each for every row; the row is valid during the call only. Statements must not be
 // nested: each must not run the same query on the same connection.
 func (c *conn) query(ctx context.Context, query string, each func(*row) error, args ...driver.Value) (err error) {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"slices"
 
@@ -15,9 +16,10 @@ var events = &noun{
 	order: []string{"t.timestamp", "t.seq"},
 	fields: map[string]field{
 		"execution_id": {expr: "t.execution", lookup: true, keys: "SELECT seq FROM executions WHERE id = ?",
-			sort: eventExecution("id")},
+			sort: eventExecution("id"), also: "t.execution_group IS NULL"},
+		"execution_group_id": {expr: "t.execution_group", lookup: true, nullable: true},
 		"deployment_id": {expr: "t.deployment", lookup: true, keys: "SELECT seq FROM deployments WHERE id = ?",
-			sort: eventExecution("deployment"), nullable: true},
+			sort: eventExecution("deployment"), nullable: true, also: "t.execution_group IS NULL"},
 		"deployment_display_name": {nullable: true,
 			expr: "(SELECT d.display_name FROM deployments d WHERE d.seq = t.deployment)"},
 		"blueprint_id": {expr: eventExecution("blueprint"), lookup: true,
@@ -56,7 +58,7 @@ const eventKind = "CASE t.is_log WHEN 0 THEN 'cloudify_event' ELSE 'cloudify_log
 
 const eventColumns = "t.seq, t.tenant, t.created_by, t.visibility, " + eventKind + ", e.id, t.timestamp, t.reported, t.message, " +
 	"t.event_type, t.level, t.logger, t.operation, t.instance, t.source, t.target, t.error_causes, t.manager_name, " +
-	"t.agent_name, e.deployment, d.display_name, e.blueprint, e.workflow, " + eventNode
+	"t.agent_name, t.execution_group, e.deployment, d.display_name, e.blueprint, e.workflow, " + eventNode
 
 const eventJoins = " JOIN executions e ON e.seq = t.execution LEFT JOIN deployments d ON d.seq = t.deployment"
 
@@ -69,7 +71,7 @@ func scanEvent(r *row) *model.Event {
 		Source: model.InstanceID(r.text()), Target: model.InstanceID(r.text()),
 	}
 	r.document(&e.ErrorCauses)
-	e.ManagerName, e.AgentName = r.text(), r.text()
+	e.ManagerName, e.AgentName, e.Group = r.text(), r.text(), model.ExecutionGroupID(r.text())
 	e.Deployment, e.DeploymentDisplay = model.DeploymentID(r.text()), r.text()
 	e.Blueprint, e.Workflow, e.Node = model.BlueprintID(r.text()), r.text(), model.NodeID(r.text())
 	return e
@@ -137,43 +139,68 @@ type eventParent struct{ execution, deployment any }
 
 const insertEvent = "INSERT INTO events (execution, deployment, tenant, created_by, visibility, is_log, timestamp, " +
 	"reported, message, event_type, level, logger, operation, instance, source, target, error_causes, manager_name, " +
-	"agent_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	"agent_name, execution_group) VALUES "
+
+// eventColumnCount is the number of columns that insertEvent writes.
+const eventColumnCount = 20
 
 func (t *tx) InsertEvents(list []*model.Event) error {
 	parents := map[model.ExecutionID]eventParent{}
-	for _, e := range list {
-		parent, ok := parents[e.Execution]
-		if !ok {
-			found, err := t.c.one(t.ctx, "SELECT e.seq, d.seq FROM executions e LEFT JOIN deployments d "+
-				"ON d.id = e.deployment AND d.tenant = e.tenant WHERE e.id = ?",
-				func(r *row) { parent = eventParent{r.value(), r.value()} }, string(e.Execution))
+	for len(list) > 0 {
+		n := rowsAtOnce(len(list))
+		v := &values{list: make([]driver.Value, 0, n*eventColumnCount)}
+		for _, e := range list[:n] {
+			parent, err := t.eventParent(parents, e.Execution)
 			if err != nil {
-				return fmt.Errorf("look up execution %s: %w", e.Execution, err)
+				return err
 			}
-			if !found {
-				return fault.Missing("Execution", string(e.Execution))
-			}
-			parents[e.Execution] = parent
+			v.event(e, parent)
 		}
-		v := &values{}
-		v.list = append(v.list, parent.execution, parent.deployment)
-		v.text(string(e.Tenant), string(e.CreatedBy), string(e.Visibility))
-		v.flag(e.Kind == model.KindLog)
-		v.instant(e.Timestamp, e.Reported)
-		v.text(e.Message, string(e.EventType), e.Level, e.Logger, e.Operation, string(e.Instance), string(e.Source),
-			string(e.Target))
-		v.document(e.ErrorCauses != nil, e.ErrorCauses)
-		v.text(e.ManagerName, e.AgentName)
 		if v.err != nil {
 			return v.err
 		}
-		seq, err := t.c.insert(t.ctx, insertEvent, v.list...)
+		last, err := t.c.insert(t.ctx, manyRows(insertEvent, eventColumnCount, n), v.list...)
 		if err != nil {
-			return fmt.Errorf("insert event of execution %s: %w", e.Execution, err)
+			return fmt.Errorf("insert %d events of execution %s: %w", n, list[0].Execution, err)
 		}
-		e.StorageID = seq
+		for i, e := range list[:n] {
+			e.StorageID = last - int64(n-1-i)
+		}
+		list = list[n:]
 	}
 	return nil
+}
+
+// eventParent looks up what the events of an execution inherit, once for each execution.
+func (t *tx) eventParent(known map[model.ExecutionID]eventParent, id model.ExecutionID) (eventParent, error) {
+	parent, ok := known[id]
+	if ok {
+		return parent, nil
+	}
+	found, err := t.c.one(t.ctx, "SELECT e.seq, d.seq FROM executions e LEFT JOIN deployments d "+
+		"ON d.id = e.deployment AND d.tenant = e.tenant WHERE e.id = ?",
+		func(r *row) { parent = eventParent{r.value(), r.value()} }, string(id))
+	switch {
+	case err != nil:
+		return parent, fmt.Errorf("look up execution %s: %w", id, err)
+	case !found:
+		return parent, fault.Missing("Execution", string(id))
+	}
+	known[id] = parent
+	return parent, nil
+}
+
+// event adds the columns of insertEvent.
+func (v *values) event(e *model.Event, parent eventParent) {
+	v.list = append(v.list, parent.execution, parent.deployment)
+	v.text(string(e.Tenant), string(e.CreatedBy), string(e.Visibility))
+	v.flag(e.Kind == model.KindLog)
+	v.instant(e.Timestamp, e.Reported)
+	v.text(e.Message, string(e.EventType), e.Level, e.Logger, e.Operation, string(e.Instance), string(e.Source),
+		string(e.Target))
+	v.document(e.ErrorCauses != nil, e.ErrorCauses)
+	v.text(e.ManagerName, e.AgentName)
+	v.list = append(v.list, nullable(string(e.Group)))
 }
 
 func (t *tx) DeleteEvents(tenant model.TenantName, d model.DeploymentID, logs bool) (int, error) {

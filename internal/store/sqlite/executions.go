@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reifyhq/reify/internal/model"
@@ -9,9 +10,10 @@ import (
 )
 
 var executions = &noun{
-	name:  "executions",
-	table: "executions",
-	order: []string{"t.created_at", "t.seq"},
+	name:    "executions",
+	table:   "executions",
+	counted: true,
+	order:   []string{"t.created_at", "t.seq"},
 	fields: resourceFields(map[string]field{
 		"id":                      {expr: "t.id", lookup: true},
 		"workflow_id":             {expr: "t.workflow"},
@@ -32,13 +34,14 @@ var executions = &noun{
 		"total_operations":        {expr: "t.total_operations", kind: asInteger},
 		"finished_operations":     {expr: "t.finished_operations", kind: asInteger},
 		"parameters":              {expr: "t.parameters"},
+		"execution_group_id":      {expr: "t.execution_group", lookup: true, also: "t.execution_group <> ''"},
 	}),
 }
 
 const executionColumns = "t.tenant, t.created_by, t.created_at, t.visibility, t.id, t.workflow, t.deployment, " +
 	"t.blueprint, t.status, t.error, t.started_at, t.ended_at, t.scheduled_at, t.is_system, t.is_dry_run, t.resume, " +
 	"t.allow_custom_parameters, t.force, t.wait_after_fail, t.total_operations, t.finished_operations, t.token_hash, " +
-	"t.token_serial, t.step, t.graph, t.cursor, t.result, t.failure, t.awaits, t.parameters, t.lease_owner, t.lease_epoch, t.lease_until"
+	"t.token_serial, t.step, t.graph, t.cursor, t.result, t.failure, t.awaits, t.parameters, t.execution_group, t.lease_owner, t.lease_epoch, t.lease_until"
 
 func scanExecution(r *row) *model.Execution {
 	e := &model.Execution{
@@ -53,6 +56,7 @@ func scanExecution(r *row) *model.Execution {
 	r.document(&e.Progress.Failure)
 	r.document(&e.Progress.Awaits)
 	r.document(&e.Parameters)
+	e.Group = model.ExecutionGroupID(r.text())
 	e.Lease = model.Lease{Owner: r.text(), Epoch: r.number(), Until: r.instant()}
 	return e
 }
@@ -73,6 +77,7 @@ func executionValues(e *model.Execution) *values {
 	v.document(e.Progress.Failure != nil, e.Progress.Failure)
 	v.document(e.Progress.Awaits != nil, e.Progress.Awaits)
 	v.document(e.Parameters != nil, e.Parameters)
+	v.text(string(e.Group))
 	return v
 }
 
@@ -104,15 +109,34 @@ func (r *reader) Claimable(now time.Time, limit int) ([]model.ExecutionID, error
 	return ids, nil
 }
 
-const queuedExecutions = "SELECT " + executionColumns + " FROM executions t WHERE t.status = 'queued' " +
-	"ORDER BY t.created_at, t.seq LIMIT ?"
+// One walk over the index per group: its active members first, then, when there are fewer of them than it may have, its
+// oldest queued ones. The names of the groups come from the same index by skipping from one to the next.
+const (
+	waitingGroups = "WITH RECURSIVE g (id) AS (SELECT min(execution_group) FROM executions WHERE status = 'queued' " +
+		"AND execution_group > '' UNION ALL SELECT (SELECT min(e.execution_group) FROM executions e WHERE " +
+		"e.status = 'queued' AND e.execution_group > g.id) FROM g WHERE g.id IS NOT NULL) " +
+		"SELECT g.id FROM g JOIN execution_groups x ON x.id = g.id WHERE x.concurrency > (SELECT count(*) FROM executions a " +
+		"WHERE a.execution_group = g.id AND a.execution_group <> '' AND a.status IN ('pending', 'started', 'cancelling', " +
+		"'force_cancelling', 'kill_cancelling'))"
+	queuedExecutions = "SELECT " + executionColumns + " FROM executions t WHERE t.status = 'queued' " +
+		"AND t.execution_group = ? ORDER BY t.created_at, t.seq LIMIT ?"
+)
 
 func (r *reader) QueuedExecutions(limit int) ([]*model.Execution, error) {
-	list, err := all(r, queuedExecutions, scanExecution, int64(limit))
+	groups, err := all(r, waitingGroups, func(r *row) string { return r.text() })
 	if err != nil {
-		return nil, fmt.Errorf("list queued executions: %w", err)
+		return nil, fmt.Errorf("list groups with queued executions: %w", err)
 	}
-	return list, nil
+	out := []*model.Execution{}
+	for _, g := range append([]string{""}, groups...) {
+		list, err := all(r, queuedExecutions, scanExecution, g, int64(limit))
+		if err != nil {
+			return nil, fmt.Errorf("list queued executions: %w", err)
+		}
+		out = append(out, list...)
+	}
+	slices.SortStableFunc(out, func(a, b *model.Execution) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return out, nil
 }
 
 func (t *tx) InsertExecution(e *model.Execution) error {
@@ -123,8 +147,8 @@ func (t *tx) InsertExecution(e *model.Execution) error {
 	_, err := t.write("INSERT INTO executions (tenant, created_by, created_at, visibility, id, workflow, deployment, "+
 		"blueprint, status, error, started_at, ended_at, scheduled_at, is_system, is_dry_run, resume, "+
 		"allow_custom_parameters, force, wait_after_fail, total_operations, finished_operations, token_hash, token_serial, "+
-		"step, graph, cursor, result, failure, awaits, parameters, lease_owner, lease_epoch, lease_until) "+
-		"VALUES ("+placeholders(33)+")", v)
+		"step, graph, cursor, result, failure, awaits, parameters, execution_group, lease_owner, lease_epoch, lease_until) "+
+		"VALUES ("+placeholders(34)+")", v)
 	return inserted(err, "Execution", string(e.ID), e.Tenant, "Deployment", string(e.Deployment))
 }
 
@@ -134,7 +158,7 @@ func (t *tx) UpdateExecution(e *model.Execution) error {
 		"scheduled_at = ?13, is_system = ?14, is_dry_run = ?15, resume = ?16, allow_custom_parameters = ?17, "+
 		"force = ?18, wait_after_fail = ?19, total_operations = ?20, finished_operations = ?21, token_hash = ?22, "+
 		"token_serial = ?23, step = ?24, graph = ?25, cursor = ?26, result = ?27, failure = ?28, awaits = ?29, "+
-		"parameters = ?30 WHERE id = ?5", executionValues(e))
+		"parameters = ?30, execution_group = ?31 WHERE id = ?5", executionValues(e))
 	return mustChange(n, err, "Execution", string(e.ID))
 }
 
@@ -171,9 +195,15 @@ func (t *tx) ReleaseLease(id model.ExecutionID, epoch int64) error {
 	return nil
 }
 
-func (t *tx) Fence(id model.ExecutionID, epoch int64) error {
+func (t *tx) CountOperations(id model.ExecutionID, total, finished int) error {
+	n, err := t.c.exec(t.ctx, "UPDATE executions SET total_operations = total_operations + ?, "+
+		"finished_operations = finished_operations + ? WHERE id = ?", int64(total), int64(finished), string(id))
+	return mustChange(n, err, "Execution", string(id))
+}
+
+func (r *reader) Fence(id model.ExecutionID, epoch int64) error {
 	var current int64
-	found, err := t.c.one(t.ctx, "SELECT lease_epoch FROM executions WHERE id = ?", func(r *row) { current = r.number() },
+	found, err := r.c.one(r.ctx, "SELECT lease_epoch FROM executions WHERE id = ?", func(r *row) { current = r.number() },
 		string(id))
 	if err != nil {
 		return fmt.Errorf("check the lease of execution %s: %w", id, err)

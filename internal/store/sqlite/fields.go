@@ -51,6 +51,8 @@ type noun struct {
 	order []string
 	// unscoped nouns belong to no tenant.
 	unscoped bool
+	// counted nouns have their rows counted in row_counts, by what the scope asks for.
+	counted bool
 }
 
 func (n *noun) field(name string) (field, error) {

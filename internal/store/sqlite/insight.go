@@ -12,7 +12,7 @@ import (
 
 var kinds = map[store.Kind]*noun{
 	store.Blueprints: blueprints, store.Deployments: deployments, store.Nodes: nodes, store.NodeInstances: instances,
-	store.Executions: executions, store.Secrets: secrets,
+	store.Executions: executions, store.Secrets: secrets, store.Schedules: schedules,
 }
 
 func nounOf(k store.Kind) (*noun, error) {
@@ -78,16 +78,17 @@ func (s *selection) labelRule(r model.FilterRule, list []driver.Value) error {
 	if _, has := s.noun.fields["labels"]; !has {
 		return fault.New(fault.InvalidFilterRule, "%s have no labels", s.noun.name)
 	}
-	const with = "EXISTS (SELECT 1 FROM json_each(t.labels) j WHERE j.value ->> 'key' = ?"
+	// Rows with the label are few or many: either way one walk over the labels beats a look into each row.
+	with := "t.seq IN (SELECT l.owner FROM " + s.noun.table + "_labels l WHERE l.key = ?"
 	in := " (" + placeholders(len(list)) + "))"
 	args := append([]driver.Value{r.Key}, list...)
 	switch r.Operator {
 	case "any_of":
-		s.add(with+" AND j.value ->> 'value' IN"+in, args...)
+		s.add(with+" AND l.value IN"+in, args...)
 	case "not_any_of":
-		s.add(with+" AND j.value ->> 'value' NOT IN"+in, args...)
+		s.add(with+" AND l.value NOT IN"+in, args...)
 	case "is_not":
-		s.add("NOT "+with+" AND j.value ->> 'value' IN"+in, args...)
+		s.add("NOT "+with+" AND l.value IN"+in, args...)
 	case "is_null":
 		s.add("NOT "+with+")", r.Key)
 	case "is_not_null":
@@ -168,13 +169,13 @@ func (r *reader) LabelKeys(k store.Kind, scope store.Scope, key string) ([]strin
 	s := &selection{noun: n, scope: scope}
 	part, condition := "key", ""
 	if key != "" {
-		part, condition = "value", " AND j.value ->> 'key' = ?"
+		part, condition = "value", " AND l.key = ?"
 	}
 	var arms []string
 	var args []driver.Value
 	for _, arm := range s.arms() {
 		where := append(arm.where[:len(arm.where):len(arm.where)], "TRUE")
-		arms = append(arms, "SELECT j.value ->> '"+part+"' AS v FROM "+n.table+" t, json_each(t.labels) j WHERE "+
+		arms = append(arms, "SELECT l."+part+" AS v FROM "+n.table+" t JOIN "+n.table+"_labels l ON l.owner = t.seq WHERE "+
 			strings.Join(where, " AND ")+condition)
 		args = append(args, arm.args...)
 		if key != "" {

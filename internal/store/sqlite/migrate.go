@@ -66,7 +66,7 @@ func migrate(ctx context.Context, c *conn, now time.Time) error {
 			"start the newer program that wrote it, or restore a snapshot from before the upgrade; nothing was changed",
 			current, newest)
 	}
-	for _, pragma := range []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-16000)",
+	for _, pragma := range []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-65536)",
 		"wal_autocheckpoint(4000)", "journal_size_limit(67108864)"} {
 		if _, err := c.exec(ctx, "PRAGMA "+pragma); err != nil {
 			return fmt.Errorf("set %s: %w", pragma, err)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/reifyhq/reify/internal/model"
@@ -113,9 +114,10 @@ func (t *tx) DeleteNode(tenant model.TenantName, d model.DeploymentID, id model.
 }
 
 var instances = &noun{
-	name:  "node instances",
-	table: "instances",
-	order: []string{"t.seq"},
+	name:    "node instances",
+	table:   "instances",
+	counted: true,
+	order:   []string{"t.seq"},
 	fields: resourceFields(map[string]field{
 		"id":                      {expr: "t.id", lookup: true},
 		"node_id":                 {expr: "t.node", lookup: true},
@@ -211,6 +213,64 @@ func (t *tx) UpdateInstance(i *model.NodeInstance) error {
 		"host_id = ?8, number = ?9, state = ?10, version = ?11, relationships = ?12, scaling_groups = ?13, "+
 		"system_properties = ?14, runtime_properties = ?15 WHERE tenant = ?1 AND id = ?5", instanceValues(i))
 	return mustChange(n, err, "NodeInstance", string(i.ID))
+}
+
+func (t *tx) ChangeInstances(tenant model.TenantName, changes []store.InstanceChange) error {
+	for _, c := range changes {
+		var err error
+		switch {
+		case len(c.System) > 0:
+			err = t.changeInstance(tenant, c)
+		case c.State != "":
+			_, err = t.c.exec(t.ctx, "UPDATE instances SET state = ?1, version = version + ?2"+
+				" WHERE id = ?3 AND (tenant = ?4 OR visibility = 'global') AND (state <> ?1 OR ?2 > 1)",
+				string(c.State), int64(max(c.Steps, 1)), string(c.Instance), string(tenant))
+		}
+		if err != nil {
+			return fmt.Errorf("change node instance %s: %w", c.Instance, err)
+		}
+	}
+	return nil
+}
+
+// changeInstance writes a state together with system properties, whose other keys are kept as they are written.
+func (t *tx) changeInstance(tenant model.TenantName, c store.InstanceChange) error {
+	var seq int64
+	var state, text string
+	found, err := t.c.one(t.ctx, "SELECT seq, state, system_properties FROM instances "+
+		"WHERE id = ? AND (tenant = ? OR visibility = 'global')", func(r *row) {
+		seq, state, text = r.number(), r.text(), r.text()
+	}, string(c.Instance), string(tenant))
+	if err != nil || !found {
+		return err
+	}
+	system := map[string]any{}
+	if text != "" {
+		kept := map[string]json.RawMessage{}
+		if err := json.Unmarshal([]byte(text), &kept); err != nil {
+			return fmt.Errorf("decode its system properties: %w", err)
+		}
+		for k, v := range kept {
+			system[k] = v
+		}
+	}
+	for k, v := range c.System {
+		if v == nil {
+			delete(system, k)
+			continue
+		}
+		system[k] = v
+	}
+	if c.State != "" {
+		state = string(c.State)
+	}
+	var v values
+	v.text(state)
+	v.list = append(v.list, int64(max(c.Steps, 1)))
+	v.document(true, system)
+	v.list = append(v.list, seq)
+	_, err = t.write("UPDATE instances SET state = ?, version = version + ?, system_properties = ? WHERE seq = ?", &v)
+	return err
 }
 
 func (t *tx) DeleteInstance(tenant model.TenantName, id model.InstanceID) error {

@@ -141,7 +141,9 @@ func TestPlansOfFixedStatements(t *testing.T) {
 	withReader(t, nil, func(r *reader) {
 		for query, index := range map[string]string{
 			claimable:        "executions_active",
-			queuedExecutions: "executions_status",
+			queuedExecutions: "executions_waiting",
+			groupStates:      "executions_group",
+			dueSchedules:     "schedules_due",
 			renewLeases:      "executions_lease",
 			graphTasks:       "tasks_graph",
 			"SELECT " + instanceColumns + " FROM instances t" + ofDeployment:                       "instances_deployment",

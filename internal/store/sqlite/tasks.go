@@ -132,38 +132,54 @@ func (s graphSeqs) of(t *tx, g model.GraphID) (int64, error) {
 
 func (t *tx) InsertTasks(list []*model.Task) error {
 	graphs := graphSeqs{}
-	for _, k := range list {
-		if err := t.insertTask(graphs, k); err != nil {
+	for len(list) > 0 {
+		n := rowsAtOnce(len(list))
+		if err := t.insertTasks(graphs, list[:n]); err != nil {
 			return err
 		}
+		list = list[n:]
 	}
 	return nil
 }
 
-func (t *tx) insertTask(graphs graphSeqs, k *model.Task) error {
-	graph, err := graphs.of(t, k.Graph)
-	if err != nil {
-		return err
+// insertTasks adds a few tasks with one statement for their rows and one for their documents.
+func (t *tx) insertTasks(graphs graphSeqs, list []*model.Task) error {
+	rows, documents := make([]driver.Value, 0, 8*len(list)), make([]driver.Value, 0, 3*len(list))
+	for _, k := range list {
+		graph, err := graphs.of(t, k.Graph)
+		if err != nil {
+			return err
+		}
+		d, err := taskDocuments(k)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, string(k.ID), graph, k.Name, string(k.Type), string(k.State), k.AgentName, k.ManagerName, micros(k.CreatedAt))
+		documents = append(append(documents, nil), d...)
 	}
-	documents, err := taskDocuments(k)
-	if err != nil {
-		return err
-	}
-	seq, err := t.c.insert(t.ctx, "INSERT INTO tasks (id, graph, name, type, state, agent_name, manager_name, created_at) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)", string(k.ID), graph, k.Name, string(k.Type), string(k.State), k.AgentName,
-		k.ManagerName, micros(k.CreatedAt))
+	last, err := t.c.insert(t.ctx, manyRows("INSERT INTO tasks (id, graph, name, type, state, agent_name, manager_name, created_at) "+
+		"VALUES ", 8, len(list)), rows...)
 	if unique, _ := constraint(err); unique {
-		return fault.New(fault.Conflict, "an operation with the id `%s` exists already", k.ID)
+		return fault.New(fault.Conflict, "an operation with the id %s exists already", taskNames(list))
 	}
 	if err != nil {
-		return fmt.Errorf("insert task %s: %w", k.ID, err)
+		return fmt.Errorf("insert tasks %s: %w", taskNames(list), err)
 	}
-	_, err = t.c.exec(t.ctx, "INSERT INTO task_documents (task, dependencies, parameters) VALUES (?, ?, ?)",
-		append([]driver.Value{seq}, documents...)...)
+	for i := range list {
+		documents[3*i] = last - int64(len(list)-1-i)
+	}
+	_, err = t.c.exec(t.ctx, manyRows("INSERT INTO task_documents (task, dependencies, parameters) VALUES ", 3, len(list)), documents...)
 	if err != nil {
-		return fmt.Errorf("insert documents of task %s: %w", k.ID, err)
+		return fmt.Errorf("insert documents of tasks %s: %w", taskNames(list), err)
 	}
 	return nil
+}
+
+func taskNames(list []*model.Task) string {
+	if len(list) == 1 {
+		return "`" + string(list[0].ID) + "`"
+	}
+	return fmt.Sprintf("`%s` to `%s`", list[0].ID, list[len(list)-1].ID)
 }
 
 // taskDocuments returns the dependencies and the parameters of a task as they are stored.
@@ -185,7 +201,7 @@ func (t *tx) PutTasks(list []*model.Task) error {
 			return fmt.Errorf("update task %s: %w", k.ID, err)
 		}
 		if !exists {
-			if err := t.insertTask(graphs, k); err != nil {
+			if err := t.insertTasks(graphs, []*model.Task{k}); err != nil {
 				return err
 			}
 			continue
@@ -199,6 +215,54 @@ func (t *tx) PutTasks(list []*model.Task) error {
 			"AND (parameters IS NOT ?3 OR dependencies IS NOT ?2)", append([]driver.Value{seq}, documents...)...)
 		if err != nil {
 			return fmt.Errorf("update documents of task %s: %w", k.ID, err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) SetTaskStates(list []*model.Task) error {
+	var order []model.TaskState
+	byState := map[model.TaskState][]*model.Task{}
+	for _, k := range list {
+		if len(byState[k.State]) == 0 {
+			order = append(order, k.State)
+		}
+		byState[k.State] = append(byState[k.State], k)
+	}
+	for _, state := range order {
+		for same := byState[state]; len(same) > 0; {
+			n := rowsAtOnce(len(same))
+			if err := t.setTaskState(state, same[:n]); err != nil {
+				return err
+			}
+			same = same[n:]
+		}
+	}
+	return nil
+}
+
+// setTaskState puts different tasks into one state.
+func (t *tx) setTaskState(state model.TaskState, list []*model.Task) error {
+	args := make([]driver.Value, 1, 1+len(list))
+	args[0] = string(state)
+	for _, k := range list {
+		args = append(args, string(k.ID))
+	}
+	n, err := t.c.exec(t.ctx, "UPDATE tasks SET state = ? WHERE id IN ("+placeholders(len(list))+")", args...)
+	if err == nil && n < len(list) {
+		return fault.Missing("Operation", taskNames(list))
+	}
+	return mustChange(n, err, "Operation", taskNames(list))
+}
+
+func (t *tx) DeleteTask(id model.TaskID) error {
+	seq, err := t.seq("tasks", "Operation", string(id))
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"task_documents WHERE task", "tasks WHERE seq"} {
+		if _, err := t.c.exec(t.ctx, "DELETE FROM "+table+" = ?", seq); err != nil {
+			return fmt.Errorf("delete task %s: %w", id, err)
 		}
 	}
 	return nil

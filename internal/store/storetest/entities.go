@@ -237,6 +237,26 @@ func testInstances(t *testing.T, open Opener) {
 	e.must(func(tx store.Tx) error { return tx.UpdateInstance(i) })
 	equal(t, "updated instance", read(e, get), i)
 
+	null := json.RawMessage("null")
+	e.must(func(tx store.Tx) error {
+		return tx.ChangeInstances(tenantA, []store.InstanceChange{
+			{Instance: i.ID, State: model.InstanceStarted},
+			{Instance: i.ID, State: model.InstanceStarted},
+			{Instance: i.ID, System: model.Document{"status": nil, "drift": map[string]any{"n": json.Number("1.0")}, "old": null}},
+			{Instance: "gone", State: model.InstanceStarted}, {Instance: "gone", System: model.Document{"k": 1}},
+			{Instance: i.ID, State: model.InstanceStopped, System: model.Document{"more": "x"}},
+			{Instance: i.ID, State: model.InstanceStopped, Steps: 2}, {Instance: i.ID, System: model.Document{"more": "x"}, Steps: 3},
+		})
+	})
+	e.must(func(tx store.Tx) error {
+		return tx.ChangeInstances(tenantB, []store.InstanceChange{{Instance: i.ID, State: model.InstanceDeleted}})
+	})
+	i.State, i.Version = model.InstanceStopped, 11
+	i.SystemProperties = model.Document{"drift": map[string]any{"n": json.Number("1.0")}, "old": nil, "more": "x"}
+	equal(t, "changed instance", read(e, get), i)
+	i.State, i.Version = model.InstanceDeleted, 12
+	e.must(func(tx store.Tx) error { return tx.UpdateInstance(i) })
+
 	more := e.instances(n, 3)
 	all := read(e, func(r store.Reader) ([]*model.NodeInstance, error) { return r.DeploymentInstances(tenantA, "d1") })
 	equal(t, "instances in the order of insertion", all, append([]*model.NodeInstance{i}, more...))

@@ -163,6 +163,18 @@ func testCascade(t *testing.T, open Opener) {
 			return tx.InsertEvents([]*model.Event{event(x, 0, string(tenant))})
 		})
 	}
+	trimmed := 0
+	for n := 1; n > 0; trimmed += n {
+		e.must(func(tx store.Tx) (err error) {
+			if n, err = tx.TrimDeployment(tenantA, "d1", 2); n > 2 {
+				t.Errorf("%d rows were removed at once, want at most 2", n)
+			}
+			return err
+		})
+	}
+	if trimmed == 0 {
+		t.Error("nothing was removed of a deployment that holds events")
+	}
 	e.must(func(tx store.Tx) error { return tx.DeleteDeployment(tenantA, "d1") })
 	for name, missing := range map[string]func(store.Reader) error{
 		"execution": func(r store.Reader) error { _, err := r.Execution("x-" + model.ExecutionID(tenantA)); return err },

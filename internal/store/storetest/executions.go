@@ -169,7 +169,7 @@ func task(id string, g *model.Graph, state model.TaskState) *model.Task {
 		Type: model.TaskRemote, State: state, Dependencies: []model.TaskID{"a", "b"}, CreatedAt: at(1),
 		Parameters: model.TaskParameters{CurrentRetries: 1, TotalRetries: -1, RetryInterval: 15.5, SendTaskEvents: true,
 			OnSuccess: &model.Handler{Kind: "k", Args: model.Document{"n": json.Number("1.0")}}, Info: "i",
-			Result: json.RawMessage(`{"ok":1.0}`), ExecuteAfter: at(9),
+			Result: json.RawMessage(`{"ok":1.0}`), ExecuteAfter: at(9), Foreign: json.RawMessage(`{"task_kwargs":{"n":1.0}}`),
 			Operation: &model.OperationCall{Name: "create", Instance: "vm_1", Kwargs: model.Document{}}}}
 }
 
@@ -204,6 +204,20 @@ func testTasks(t *testing.T, open Opener) {
 	added := task("c", g, model.TaskPending)
 	e.must(func(tx store.Tx) error { return tx.PutTasks([]*model.Task{a, b, added}) })
 	equal(t, "tasks after a put", ofGraph(), []*model.Task{a, b, added})
+	bare2 := &model.Task{ID: a.ID, State: model.TaskSucceeded, Name: "ignored"}
+	e.must(func(tx store.Tx) error { return tx.SetTaskStates([]*model.Task{bare2}) })
+	a.State = model.TaskSucceeded
+	equal(t, "tasks after a change of state", ofGraph(), []*model.Task{a, b, added})
+	e.must(func(tx store.Tx) error { a.State = model.TaskFailed; return tx.SetTaskStates([]*model.Task{a}) })
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.SetTaskStates([]*model.Task{{ID: "nope"}}) })
+	before := read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") })
+	e.must(func(tx store.Tx) error { return tx.CountOperations("x1", 5, 2) })
+	e.must(func(tx store.Tx) error { return tx.CountOperations("x1", 0, 3) })
+	before.TotalOperations += 5
+	before.FinishedOperations += 5
+	equal(t, "counters", read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") }), before)
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.CountOperations("nope", 1, 1) })
+	e.viewFails(fault.Conflict, func(r store.Reader) error { return r.Fence("x1", before.Lease.Epoch+1) })
 	count := func(pairs ...string) int {
 		return read(e, func(r store.Reader) (store.Page[*model.Task], error) { return r.Tasks(where(pairs...)) }).Total
 	}
@@ -211,6 +225,44 @@ func testTasks(t *testing.T, open Opener) {
 	equal(t, "tasks of a graph", count("graph_id", "g2"), 1)
 	equal(t, "failed tasks", count("graph_id", "g1", "state", "failed"), 1)
 	equal(t, "tasks of nothing", count("graph_id", "nope"), 0)
+	e.must(func(tx store.Tx) error { return tx.DeleteTask("c") })
+	e.fails(fault.NotFound, func(tx store.Tx) error { return tx.DeleteTask("c") })
+	equal(t, "tasks after a deletion", ofGraph(), []*model.Task{a, b})
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Task("nope"); return err })
 	e.viewFails(fault.NotFound, func(r store.Reader) error { _, err := r.Graph("nope"); return err })
+}
+
+// testManyTasks writes more tasks and events than one statement takes.
+func testManyTasks(t *testing.T, open Opener) {
+	e := newEnv(t, open)
+	e.execution(e.deployment(tenantA, "d1"), "x1", 0, model.ExecutionStarted)
+	other := &model.Graph{ID: "g2", Execution: "x1", Name: "start", CreatedAt: at(1)}
+	e.must(func(tx store.Tx) error { return tx.InsertGraph(other) })
+	var many []*model.Task
+	var lines []*model.Event
+	x := read(e, func(r store.Reader) (*model.Execution, error) { return r.Execution("x1") })
+	for i := range 253 {
+		many = append(many, task(fmt.Sprintf("many-%d", i), other, model.TaskPending))
+		many[i].Parameters.CurrentRetries = i
+		lines = append(lines, event(x, i, fmt.Sprintf("line %d", i)))
+	}
+	e.must(func(tx store.Tx) error { return errors.Join(tx.InsertTasks(many), tx.InsertEvents(lines)) })
+	equal(t, "many tasks keep their documents", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") }), many)
+	for i, k := range many {
+		k.State = []model.TaskState{model.TaskSending, model.TaskSucceeded, model.TaskFailed}[i%3]
+	}
+	e.must(func(tx store.Tx) error { return tx.SetTaskStates(many) })
+	equal(t, "many tasks in their new states", read(e, func(r store.Reader) ([]*model.Task, error) { return r.GraphTasks("g2") }), many)
+	e.fails(fault.NotFound, func(tx store.Tx) error {
+		return tx.SetTaskStates(append(many[:40:40], &model.Task{ID: "nope", State: model.TaskSending}))
+	})
+	stored := read(e, func(r store.Reader) (store.Page[*model.Event], error) {
+		return r.Events(store.EventQuery{Scope: store.Scope{Admin: true}, Limit: -1})
+	}).Items
+	for i, l := range stored {
+		if l.StorageID != lines[i].StorageID || l.Message != lines[i].Message {
+			t.Errorf("event %d is %q with the storage id %d, want %q with %d", i, l.Message, l.StorageID, lines[i].Message, lines[i].StorageID)
+		}
+	}
+	e.fails(fault.Conflict, func(tx store.Tx) error { return tx.InsertTasks(many) })
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reifyhq/reify/internal/tools/conform/cfy"
 	"github.com/reifyhq/reify/internal/tools/conform/rest"
 	"github.com/reifyhq/reify/internal/tools/conform/workflows"
 )
@@ -23,6 +24,7 @@ func main() {
 		{"dsl", runDSL},
 		{"workflows", runWorkflows},
 		{"rest", runREST},
+		{"cfy", runCfy},
 	}
 	if len(os.Args) > 1 {
 		for _, c := range commands {
@@ -48,6 +50,14 @@ func runWorkflows(_ context.Context, args []string, stdout, stderr io.Writer) in
 
 func runREST(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := rest.Run(ctx, args, stdout); err != nil {
+		fmt.Fprintln(stderr, "conform:", err)
+		return 1
+	}
+	return 0
+}
+
+func runCfy(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := cfy.Run(ctx, args, stdout); err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return 1
 	}

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/reifyhq/reify/internal/tools/pyenv"
 )
 
 // need is a program that must be found, and the Debian package that brings it.
@@ -30,8 +33,10 @@ var needs = []need{
 	{program: "curl", why: "operations of the examples", pkg: "curl"},
 	{program: "sshd", why: "the hosts of agents in tests and in examples/ssh-hosts", pkg: "openssh-server",
 		places: []string{"/usr/sbin/sshd"}},
+	{program: "slapd", why: "the tests of LDAP sign-in", pkg: "slapd", optional: true, places: []string{"/usr/sbin/slapd"}},
 	{program: "initdb", why: "the database of examples/three-tier", pkg: "postgresql", optional: true,
 		places: []string{"/usr/lib/postgresql/*/bin/initdb"}},
+	{program: "wrk", why: "the load of internal/tools/load", pkg: "wrk", optional: true},
 	{program: "versitygw", why: "the S3 service of the tests", module: "github.com/versity/versitygw/cmd/versitygw@v1.8.0"},
 }
 
@@ -58,6 +63,24 @@ func run() error {
 			return fmt.Errorf("%s is missing (%s): %w", n.program, n.why, err)
 		}
 	}
+	return clients()
+}
+
+// clients makes the Python environment of the original's clients, which the tests drive.
+func clients() error {
+	fmt.Println("setup: making or finding the Python environment of the original's clients (the tests drive them)")
+	env, err := pyenv.Make(context.Background(), pyenv.Cfy)
+	if errors.Is(err, pyenv.ErrNoPython) {
+		updated := false
+		if installErr := install(need{pkg: "python3-venv", why: "the original's clients"}, &updated); installErr != nil {
+			return errors.Join(err, installErr)
+		}
+		env, err = pyenv.Make(context.Background(), pyenv.Cfy)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("setup: the original's clients are in %s\n", env.Dir)
 	return nil
 }
 

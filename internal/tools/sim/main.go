@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,8 @@ var (
 
 func main() {
 	flag.Parse()
+	// The worlds are small and many: memory is cheaper than collecting it.
+	debug.SetGCPercent(400)
 	if *plant != "" && !slices.Contains(sim.Plants, *plant) {
 		fmt.Fprintf(os.Stderr, "sim: --plant %s: known are %s\n", *plant, strings.Join(sim.Plants, ", "))
 		os.Exit(2)

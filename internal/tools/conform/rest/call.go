@@ -14,11 +14,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/reifyhq/reify/internal/tools/conform/target"
 )
 
 // The passwords of the recorded users.
 const (
-	adminPassword = "admin"
+	adminPassword = target.AdminPassword
 	userPassword  = "pw12345"
 	wrongPassword = "nope"
 )

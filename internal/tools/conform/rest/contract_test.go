@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/reifyhq/reify/internal/tools/conform/target"
 )
 
 // complete are the scenarios of which every line passes, apart from what differs on purpose.
@@ -15,18 +17,18 @@ var complete = []string{
 
 func replayScenarios(t *testing.T, dir string, names ...string) {
 	t.Helper()
-	m, err := start(t.Context())
+	m, err := target.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := m.stop(); err != nil {
+		if err := m.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
 	for _, name := range names {
 		var out bytes.Buffer
-		r, err := Replay(t.Context(), Options{Dir: dir, URL: m.url, ID: name, Verbose: true}, &out)
+		r, err := Replay(t.Context(), Options{Dir: dir, URL: m.URL, ID: name, Verbose: true}, &out)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ import (
 // outcome is what became of one line.
 type outcome struct {
 	diffs []string
+	// deliberate is why the line differs on purpose, empty when it does not.
+	deliberate string
 	// isError says that both sides answered the same error; then the texts are told apart.
 	isError           bool
 	wantText, gotText string
@@ -26,7 +28,7 @@ const (
 // replay sends one line, as often as it polls, and compares the last answer.
 func (c *caller) replay(ctx context.Context, m *matcher, x *exchange) outcome {
 	if leftOut(x) {
-		return outcome{}
+		return outcome{deliberate: "the community edition refuses it, this manager serves it; it is not sent"}
 	}
 	m.diffs, m.isEvents = nil, strings.HasSuffix(x.Request.Path, "/events")
 	a, err := c.send(ctx, m, x)
@@ -103,8 +105,8 @@ func (m *matcher) judge(x *exchange, a *answer) outcome {
 		m.compare("", want.Body, a.body, x.Unordered || orderless[x.id()])
 	}
 	m.headers(x, a)
-	m.forgive(x)
-	return outcome{diffs: m.diffs}
+	deliberate := m.forgive(x)
+	return outcome{deliberate: deliberate, diffs: m.diffs}
 }
 
 func (m *matcher) judgeError(x *exchange, want map[string]any, a *answer) outcome {
@@ -115,7 +117,7 @@ func (m *matcher) judgeError(x *exchange, want map[string]any, a *answer) outcom
 		}
 	}
 	m.headers(x, a)
-	m.forgive(x)
+	deliberate := m.forgive(x)
 	wantText, _ := want["message"].(string)
 	gotText, _ := got["message"].(string)
 	text := &matcher{bound: m.bound, aliases: m.aliases}
@@ -123,7 +125,7 @@ func (m *matcher) judgeError(x *exchange, want map[string]any, a *answer) outcom
 	if len(text.diffs) == 0 {
 		wantText = gotText
 	}
-	return outcome{diffs: m.diffs, isError: true, wantText: wantText, gotText: gotText}
+	return outcome{deliberate: deliberate, diffs: m.diffs, isError: true, wantText: wantText, gotText: gotText}
 }
 
 // headers compares those that clients look at.

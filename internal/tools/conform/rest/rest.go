@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/reifyhq/reify/internal/tools/conform/target"
 )
 
 // Options say what is replayed and how it is told.
@@ -32,6 +34,8 @@ type Options struct {
 // Result counts lines.
 type Result struct {
 	Passed, Failed int
+	// Deliberate are the passed lines that differ on purpose, each with the reason.
+	Deliberate []string
 	// SameText counts the errors whose message is the original's, Errors all that passed.
 	SameText, Errors int
 	// Failures are the ids of the failed lines.
@@ -57,6 +61,10 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	for _, d := range r.Deliberate {
+		fmt.Fprintln(stdout, "deliberate:", d)
+	}
+	fmt.Fprintf(stdout, "%d of the passed lines differ on purpose, as listed in differences.go\n", len(r.Deliberate))
 	fmt.Fprintf(stdout, "error messages equal: %d of %d\n%d passed, %d failed\n", r.SameText, r.Errors, r.Passed, r.Failed)
 	if r.Failed > 0 {
 		return fmt.Errorf("%d lines differ", r.Failed)
@@ -68,12 +76,12 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 func Replay(ctx context.Context, o Options, out io.Writer) (r Result, err error) {
 	url := o.URL
 	if url == "" {
-		m, err := start(ctx)
+		m, err := target.Start(ctx)
 		if err != nil {
 			return r, err
 		}
-		defer func() { err = errors.Join(err, m.stop()) }()
-		url = m.url
+		defer func() { err = errors.Join(err, m.Stop()) }()
+		url = m.URL
 	}
 	c := newCaller(url, filepath.Join(o.Dir, "..", "fixtures"))
 	if err := c.baseFixture(ctx); err != nil {
@@ -112,6 +120,9 @@ func (r *Result) add(o Options, out io.Writer, x *exchange, f outcome) {
 	id := x.id()
 	if len(f.diffs) == 0 {
 		r.Passed++
+		if f.deliberate != "" {
+			r.Deliberate = append(r.Deliberate, id+" "+f.deliberate)
+		}
 		if f.isError {
 			r.Errors++
 			if f.wantText == f.gotText {

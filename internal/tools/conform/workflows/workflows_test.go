@@ -7,9 +7,6 @@ import (
 	"testing"
 )
 
-// deliberate are the open cases that we want to differ; docs/compat/workflows.md says why.
-var deliberate = map[string]bool{"05f-scale-out-fail": true, "07e-subgraph-retry": true}
-
 func replayAll(t *testing.T, dir string) {
 	t.Helper()
 	cases, err := loadCases(dir)
@@ -19,18 +16,13 @@ func replayAll(t *testing.T, dir string) {
 	for _, c := range cases {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
-			problems := replayCase(c, nil)
-			switch {
-			case deliberate[c.ID] && len(problems) == 0:
-				t.Error("the case is listed as a deliberate difference but does not differ")
-			case !deliberate[c.ID]:
-				for k, p := range problems {
-					if k == 5 {
-						t.Errorf("… and %d more", len(problems)-k)
-						break
-					}
-					t.Error(p)
+			problems, _ := judge(c.ID, replayCase(c, nil))
+			for k, p := range problems {
+				if k == 5 {
+					t.Errorf("… and %d more", len(problems)-k)
+					break
 				}
+				t.Error(p)
 			}
 		})
 	}
@@ -68,5 +60,22 @@ func TestReplayerSeesDifferences(t *testing.T) {
 	late := record{"kind": "log", "message": "b", "after": []any{json.Number("0")}}
 	if p := compareRecords([]record{a, late}, []record{late, a}); len(p) != 1 {
 		t.Errorf("wrong order: %q", p)
+	}
+}
+
+func TestDeliberateDifferencesAreExact(t *testing.T) {
+	t.Parallel()
+	const id = "05f-scale-out-fail"
+	if p, reason := judge(id, nil); len(p) != 1 || reason != "" {
+		t.Errorf("a case that does not differ any more: %q, %q", p, reason)
+	}
+	if p, reason := judge(id, []string{"something else"}); len(p) != 2 || reason != "" {
+		t.Errorf("a case that differs otherwise: %q, %q", p, reason)
+	}
+	if p, reason := judge("another", []string{"a"}); len(p) != 1 || reason != "" {
+		t.Errorf("a case that is not listed: %q, %q", p, reason)
+	}
+	if digestOf([]string{"a", "b"}) != digestOf([]string{"b", "a"}) {
+		t.Error("the order of problems counts")
 	}
 }
