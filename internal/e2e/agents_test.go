@@ -203,6 +203,9 @@ func TestAgentsOverSSH(t *testing.T) {
 	}
 	r.ok("agents", "validate", "-d", "d")
 	first := string(r.instances("host_a")[0].ID)
+	if out := r.ok("agents", "list", "--deployment-id", "d"); !strings.Contains(out, first) || strings.Count(out, "remote") != 2 {
+		t.Errorf("agents that are started are not listed:\n%s", out)
+	}
 	if out := r.ok("agents", "logs", first, "-d", "d"); !strings.Contains(out, "on a") || strings.Contains(out, "on b") {
 		t.Errorf("logs of agent %s:\n%s", first, out)
 	}

@@ -195,6 +195,35 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// TestKilled lets an agent say that attempts of its own tenant are over, and of no other.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	err := s.Store.Update(t.Context(), func(tx store.Tx) error {
+		return tx.InsertExecution(&model.Execution{ID: "x", Deployment: "one", Workflow: "w", Status: model.ExecutionStarted, Resource: model.Resource{
+			Tenant: "red", CreatedBy: "ann", CreatedAt: time.Unix(1, 0), Visibility: model.VisibilityTenant}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		from operation.Address
+		data string
+		ok   bool
+	}{
+		{operation.AgentAddress("red", "a"), `{"attempts":["x/t/1","x/u/2"]}`, true},
+		{operation.AgentAddress("blue", "a"), `{"attempts":["x/t/1"]}`, false},
+		{operation.AgentAddress("red", "a"), `{"attempts":["x/t/1","unknown/t/1"]}`, false},
+		{operation.AgentAddress("red", "a"), `{"attempts":["nonsense"]}`, false},
+		{operation.AgentAddress("red", "a"), `nonsense`, false},
+		{"red", `{"attempts":["x/t/1"]}`, false},
+	} {
+		if err := s.CheckKilled(t.Context(), tt.from, []byte(tt.data)); (err == nil) != tt.ok {
+			t.Errorf("%s from %s: %v, taken should be %t", tt.data, tt.from, err, tt.ok)
+		}
+	}
+}
+
 func TestScript(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)

@@ -114,6 +114,9 @@ type Script struct {
 // Script makes or renews the account of an agent and returns the script that installs it. A script that was made before
 // for the same name lets nobody in any more.
 func (s *Service) Script(ctx context.Context, a *service.Actor, p ScriptParams) (*Script, error) {
+	if err := a.RequireTenant("agent_create"); err != nil {
+		return nil, err
+	}
 	if s.o.Broker == nil {
 		return nil, fault.New(fault.BadParameters, "Host agents cannot connect: this manager uses the broker of somebody else")
 	}
