@@ -149,9 +149,8 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	base.MaxIdleConnsPerHost = 16
 	base.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	defer base.CloseIdleConnections()
-	c, err := client.New(client.Config{URL: s.manager, UserAgent: "reify-agent", Transport: &remote.Patient{
-		Base: base, Clock: clock.Real{}, Limit: managerAway, Log: log,
-	}})
+	reach := &remote.Patient{Base: base, Clock: clock.Real{}, Limit: managerAway, Log: log}
+	c, err := client.New(client.Config{URL: s.manager, UserAgent: "reify-agent", Transport: reach})
 	if err != nil {
 		return err
 	}
@@ -165,7 +164,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	defer b.Close()
-	plugins, err := pluginHost(s, roots, log)
+	plugins, err := pluginHost(s, reach, log)
 	if err != nil {
 		return err
 	}
@@ -225,8 +224,8 @@ func (s settings) logLevel() slog.Level {
 	return l
 }
 
-// pluginHost makes what runs Python plugins on this host.
-func pluginHost(s settings, roots *x509.CertPool, log *slog.Logger) (*pyhost.Host, error) {
+// pluginHost makes what runs Python plugins on this host; reach is how they reach the manager.
+func pluginHost(s settings, reach http.RoundTripper, log *slog.Logger) (*pyhost.Host, error) {
 	upstream, err := url.Parse(s.manager)
 	if err != nil {
 		return nil, fmt.Errorf("manager URL %q: %w", s.manager, err)
@@ -238,11 +237,7 @@ func pluginHost(s settings, roots *x509.CertPool, log *slog.Logger) (*pyhost.Hos
 	return pyhost.New(pyhost.Options{
 		Name: s.name, Kind: pyhost.KindAgent, WorkDir: s.workDir, CtxDir: filepath.Join(s.workDir, "bin"), SetupOnUse: true,
 		Base:  pyhost.Base{Dir: base, Python: s.python, Wheelhouse: s.wheelhouse, Advice: "reify python setup --python.base " + base + " on this host"},
-		Clock: clock.Real{}, Upstream: upstream, Log: log,
-		Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true,
-			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, Proxy: http.ProxyFromEnvironment,
-		},
+		Clock: clock.Real{}, Upstream: upstream, Transport: reach, Log: log,
 	}), nil
 }
 
