@@ -5,7 +5,7 @@ COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: help setup build demo test check fmt vet lint docs docs-check bench clean
+.PHONY: help setup build agents demo test check fmt vet lint docs docs-check bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -16,6 +16,11 @@ setup: ## install what building and testing need (Debian; idempotent)
 build: ## build bin/reify and bin/reify-agent, static
 	@echo "build: bin/reify and bin/reify-agent, version $(VERSION)"
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/reify ./cmd/reify-agent
+
+agents: ## build dist/agents, the packages of the agent for hosts of all platforms
+	@for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' \
+	  -o dist/agents/$$arch/reify-agent ./cmd/reify-agent || exit 1; done
+	@$(GO) run ./internal/tools/agents dist/agents
 
 demo: build ## take a blueprint to a running application and back (KEEP=1 leaves it running)
 	@$(GO) run ./internal/tools/demo $(if $(KEEP),--keep) $(if $(EXAMPLE),--example $(EXAMPLE))

@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -53,7 +54,19 @@ type settings struct {
 	workDir, python      string
 	base, wheelhouse     string
 	slots                int
+
+	// What follows is known of an installed agent only.
+	secret, ca, path, level string
+	env                     map[string]string
 }
+
+const (
+	defaultSlots = 5
+	// managerAway is how long operations wait for a manager that cannot be reached.
+	managerAway = 10 * time.Minute
+)
+
+func (s settings) tenantName() model.TenantName { return model.TenantName(s.tenant) }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	verb := ""
@@ -66,9 +79,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "version":
 		fmt.Fprintln(stdout, programVersion())
 		return 0
+	case "setup", "start", "stop", "status", "remove", "supervise":
+		return onHost(ctx, verb, args[1:], stdout, stderr)
 	case "run":
 	default:
-		fmt.Fprintln(stderr, "usage: reify-agent run [flags] | ctx [args] | version")
+		fmt.Fprintln(stderr, "usage: reify-agent run --config FILE | run [flags] | setup|start|stop|status|remove|supervise --config FILE | ctx [args] | version")
 		return 2
 	}
 	s, err := parse(args[1:], stderr)
@@ -78,7 +93,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err != nil:
 		return 2
 	}
-	if err := serve(ctx, s, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	if err := serve(ctx, s, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: s.logLevel()}))); err != nil {
 		fmt.Fprintln(stderr, "reify-agent:", err)
 		return 1
 	}
@@ -89,6 +104,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
 	flags := flag.NewFlagSet("reify-agent run", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	config := flags.String("config", "", "file with the settings of an installed agent, instead of the flags below")
 	flags.StringVar(&s.name, "name", "", "name of the agent (required)")
 	flags.StringVar(&s.tenant, "tenant", string(model.DefaultTenant), "tenant of the agent")
 	flags.StringVar(&s.queue, "queue", "", "queue of the agent (its name)")
@@ -99,8 +115,15 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.python, "python", "python3", "interpreter for Python scripts")
 	flags.StringVar(&s.base, "python-base", "", "directory of the environment of Python plugins (base in the work directory)")
 	flags.StringVar(&s.wheelhouse, "wheelhouse", "", "directory of wheels to make that environment from (the package registry)")
-	flags.IntVar(&s.slots, "slots", 5, "operations at the same time")
+	flags.IntVar(&s.slots, "slots", defaultSlots, "operations at the same time")
 	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if *config != "" {
+		s, err := installed(*config)
+		if err != nil {
+			fmt.Fprintln(stderr, "reify-agent run:", err)
+		}
 		return s, err
 	}
 	for name, value := range map[string]string{"name": s.name, "bus": s.bus, "manager": s.manager, "work-dir": s.workDir} {
@@ -118,26 +141,30 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 // serve wires an agent and runs it until ctx ends.
 func serve(ctx context.Context, s settings, log *slog.Logger) error {
-	var roots *x509.CertPool
-	if s.caFile != "" {
-		pem, err := os.ReadFile(s.caFile)
-		if err != nil {
-			return fmt.Errorf("read certificate authorities: %w", err)
-		}
-		if roots = x509.NewCertPool(); !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("no certificate in %s", s.caFile)
-		}
-	}
-	c, err := client.New(client.Config{URL: s.manager, RootCAs: roots, UserAgent: "reify-agent"})
+	roots, err := s.authorities()
 	if err != nil {
 		return err
 	}
-	b, err := natsconn.Open(ctx, natsconn.Options{URL: s.bus, Log: log})
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.MaxIdleConnsPerHost = 16
+	base.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	defer base.CloseIdleConnections()
+	reach := &remote.Patient{Base: base, Clock: clock.Real{}, Limit: managerAway, Log: log}
+	c, err := client.New(client.Config{URL: s.manager, UserAgent: "reify-agent", Transport: reach})
+	if err != nil {
+		return err
+	}
+	o := natsconn.Options{URL: s.bus, Log: log}
+	s.account(&o)
+	if o.Agent != nil {
+		o.Agent.RootCAs = roots
+	}
+	b, err := natsconn.Open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	plugins, err := pluginHost(s, roots, log)
+	plugins, err := pluginHost(s, reach, log)
 	if err != nil {
 		return err
 	}
@@ -151,7 +178,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	}()
 	log.Info("agent started", "name", s.name, "version", programVersion())
 	return agent.New(agent.Options{
-		Name: s.name, Queue: operation.AgentAddress(model.TenantName(s.tenant), s.queue), WorkDir: s.workDir,
+		Name: s.name, Queue: s.address(), WorkDir: s.workDir, Env: s.environment(),
 		Bus: b, Clock: clock.Real{}, Slots: s.slots, Python: s.python, Log: log, Plugins: plugins,
 		ManagerFor: func(m *operation.Message) agent.Manager {
 			return remote.New(c.As(model.TenantName(m.Context.Tenant.Name), m.Context.ExecutionToken))
@@ -159,8 +186,46 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	}).Run(ctx)
 }
 
-// pluginHost makes what runs Python plugins on this host.
-func pluginHost(s settings, roots *x509.CertPool, log *slog.Logger) (*pyhost.Host, error) {
+// authorities are those that were given, as a file or as text; nil is those of the system.
+func (s settings) authorities() (*x509.CertPool, error) {
+	pem, from := []byte(s.ca), "the agent's settings"
+	if s.caFile != "" {
+		var err error
+		if pem, err = os.ReadFile(s.caFile); err != nil {
+			return nil, fmt.Errorf("read certificate authorities: %w", err)
+		}
+		from = s.caFile
+	}
+	if len(pem) == 0 {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("no certificate in %s", from)
+	}
+	return roots, nil
+}
+
+// environment is that of the agent with the variables of its settings. Calls of ctx wait as long as the agent does.
+func (s settings) environment() []string {
+	all := append(os.Environ(), ctxcmd.TimeoutVariable+"="+strconv.Itoa(int(managerAway.Seconds())))
+	for name, value := range s.env {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
+// logLevel is the least level that is logged; one that is not known is info.
+func (s settings) logLevel() slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(s.level)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// pluginHost makes what runs Python plugins on this host; reach is how they reach the manager.
+func pluginHost(s settings, reach http.RoundTripper, log *slog.Logger) (*pyhost.Host, error) {
 	upstream, err := url.Parse(s.manager)
 	if err != nil {
 		return nil, fmt.Errorf("manager URL %q: %w", s.manager, err)
@@ -172,11 +237,7 @@ func pluginHost(s settings, roots *x509.CertPool, log *slog.Logger) (*pyhost.Hos
 	return pyhost.New(pyhost.Options{
 		Name: s.name, Kind: pyhost.KindAgent, WorkDir: s.workDir, CtxDir: filepath.Join(s.workDir, "bin"), SetupOnUse: true,
 		Base:  pyhost.Base{Dir: base, Python: s.python, Wheelhouse: s.wheelhouse, Advice: "reify python setup --python.base " + base + " on this host"},
-		Clock: clock.Real{}, Upstream: upstream, Log: log,
-		Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true,
-			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, Proxy: http.ProxyFromEnvironment,
-		},
+		Clock: clock.Real{}, Upstream: upstream, Transport: reach, Log: log,
 	}), nil
 }
 

@@ -90,6 +90,8 @@ type Agent struct {
 	functions map[string]Function
 	journal   *journal
 	running   registry
+	// quit ends Run.
+	quit context.CancelCauseFunc
 	// waiting are the attempts that run beyond the slots.
 	waiting sync.WaitGroup
 }
@@ -115,9 +117,15 @@ func New(o Options) *Agent {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	functions := builtin()
+	if o.Queue != operation.CentralQueue {
+		functions[stopTask] = Function{Run: stopAgent, Resumable: true, Instant: true}
+	}
 	maps.Copy(functions, o.Functions)
 	return &Agent{o: o, log: o.Log, functions: functions, running: registry{attempts: map[string]*attempt{}}}
 }
+
+// errStopped is why an agent ends that was told to by an operation.
+var errStopped = errors.New("the agent was stopped")
 
 // errKilled is why the context of a killed attempt ends.
 var errKilled = errors.New("execution was killed")
@@ -141,6 +149,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.endLeftovers()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	a.quit = cancel
 	var parts sync.WaitGroup
 	for _, part := range []func(context.Context) error{a.watchCancels, a.servePings, a.receive, a.relieve} {
 		parts.Go(func() {
@@ -151,7 +160,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	parts.Wait()
 	a.waiting.Wait()
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("agent %s: %w", a.o.Name, err)
 	}
 	return nil

@@ -30,6 +30,8 @@ type attempt struct {
 	cancel    context.CancelCauseFunc
 	// resumed is set when a predecessor started the attempt and did not finish it.
 	resumed bool
+	// isLast is set when the agent ends after this attempt.
+	isLast bool
 	// waits is set when the attempt holds no slot.
 	waits bool
 }
@@ -58,6 +60,11 @@ func (a *Agent) handle(life, ctx context.Context, m bus.Message) error {
 	if err != nil {
 		return a.refuse(ctx, t, err)
 	}
+	if message.Address != "" && message.Address != a.o.Queue {
+		// Who sent it is not the manager, so nobody waits for an answer.
+		a.log.Error("ignored a task message for another agent", "id", t.id, "address", message.Address)
+		return nil
+	}
 	t.waits = a.functions[message.Context.TaskName].Waits
 	if t.waits {
 		ctx = life
@@ -74,7 +81,11 @@ func (a *Agent) handle(life, ctx context.Context, m bus.Message) error {
 	}
 	defer cancel(nil)
 	defer a.running.end(t)
-	return a.attempt(ctx, inner, t)
+	err = a.attempt(ctx, inner, t)
+	if err == nil && t.isLast {
+		a.quit(errStopped)
+	}
+	return err
 }
 
 // reportAgain is how long a waiting attempt lets pass before it tries again to report.
@@ -255,6 +266,9 @@ const largeReport = 512 << 10
 // again and again would leave the execution waiting for ever.
 func (a *Agent) report(ctx context.Context, t *attempt, kind operation.ReportKind, result operation.Result) error {
 	r := &operation.Report{Kind: kind, Execution: t.execution, Task: t.task, Attempt: t.id, Executor: a.o.Name}
+	if t.message != nil {
+		r.Key = t.message.ReportKey
+	}
 	if kind == operation.ReportFinished {
 		r.Result = &result
 	}

@@ -51,7 +51,7 @@ var nothing = []string{
 	"cloudify_agent.installer.operations.restart",
 	"cloudify_agent.operations.install_plugins",
 	"cloudify_agent.operations.uninstall_plugins",
-	"cloudify_agent.operations.stop",
+	stopTask,
 	"cloudify_agent.operations.restart",
 	"worker_installer.tasks.install",
 	"worker_installer.tasks.start",
@@ -84,6 +84,15 @@ func doNothing(_ context.Context, op *Operation) operation.Result {
 		return operation.Fail(operation.NonRecoverable("Installing agents with method %q is not supported by this executor; "+
 			"use install_method none", method))
 	}
+	return operation.Result{}
+}
+
+// stopTask is the task by which an agent is told to end (operations, section 7.2).
+const stopTask = "cloudify_agent.operations.stop"
+
+// stopAgent ends the agent after the operation was answered.
+func stopAgent(_ context.Context, op *Operation) operation.Result {
+	op.attempt.isLast = true
 	return operation.Result{}
 }
 

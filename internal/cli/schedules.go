@@ -194,5 +194,5 @@ func (a *app) agentsCommand() *cobra.Command {
 	f.StringArrayVar(&nodes, "node-id", nil, "only those of this node; may be repeated")
 	f.StringArrayVar(&instances, "node-instance-id", nil, "only those of this node instance; may be repeated")
 	f.StringArrayVar(&methods, "install-method", nil, "only those that were installed so; may be repeated")
-	return noun("agents", "Agents on hosts", []string{"agent"}, list)
+	return noun("agents", "Agents on hosts", []string{"agent"}, append(a.agentWork(), list)...)
 }

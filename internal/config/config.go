@@ -32,6 +32,7 @@ type Config struct {
 	Executor   Executor
 	Python     Python
 	Executions Executions
+	Agents     Agents
 	Hooks      Hooks
 	Limits     Limits
 	CORS       CORS
@@ -99,6 +100,19 @@ type Python struct {
 type Executions struct {
 	// MaxConcurrent is the number of executions that run at the same time; others are queued.
 	MaxConcurrent int
+}
+
+// Agents says how the agents of hosts reach the manager.
+type Agents struct {
+	// URL is the address of the manager as hosts know it; empty is found out for each host.
+	URL string
+	// Listen is an address, host:port, on which the broker listens for agents; empty lets them in through Listen of the
+	// manager only.
+	Listen string
+	// CA is a file with the authorities of the manager's certificate; empty is the certificate itself.
+	CA string
+	// Packages is a directory with packages of agents.
+	Packages string
 }
 
 // Hooks are operations that run when executions change.

@@ -62,6 +62,14 @@ var keys = []key{
 		at: func(c *Config) any { return &c.Python.Warm }},
 	{name: "executions.max_concurrent", doc: "Executions that run at the same time; more wait in the queue.",
 		at: func(c *Config) any { return &c.Executions.MaxConcurrent }},
+	{name: "agents.url", doc: "Address of the manager as hosts with agents know it, such as https://manager.example; empty is the " +
+		"address of this machine that each host sees.", at: func(c *Config) any { return &c.Agents.URL }},
+	{name: "agents.listen", doc: "Address, host:port, on which the broker listens for many agents; empty lets them in through " +
+		"listen, as WebSockets. TLS follows tls.cert.", at: func(c *Config) any { return &c.Agents.Listen }},
+	{name: "agents.ca", doc: "File with the authorities that agents trust for the manager's certificate, PEM; empty is tls.cert.",
+		at: func(c *Config) any { return &c.Agents.CA }},
+	{name: "agents.packages", doc: "Directory with packages of agents for hosts of other platforms; empty looks beside the program.",
+		at: func(c *Config) any { return &c.Agents.Packages }},
 	{name: "hooks.file", doc: "YAML file with the hooks on events of executions; empty is hooks.yaml in data_dir. It is read again " +
 		"when it changes.", at: func(c *Config) any { return &c.Hooks.File }},
 	{name: "limits.blueprint_archive_size", doc: "Greatest size of an uploaded blueprint archive.",

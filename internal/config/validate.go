@@ -45,6 +45,9 @@ func (c *Config) Validate() error {
 			bad(u.name, "it must be a URL that begins with %s://, or empty", strings.Join(u.schemes, ":// or "))
 		}
 	}
+	if u, err := url.Parse(c.Agents.URL); c.Agents.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		bad("agents.url", "it must be a URL that begins with http:// or https://, or empty")
+	}
 	for _, e := range []struct {
 		name, text string
 		allowed    []string

@@ -3,12 +3,14 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,6 +56,9 @@ type manager struct {
 	done chan error
 	log  *lockedBuffer
 	url  string
+	// ca is the file with the authority of the manager's certificate, empty when it has none; roots is what is in it.
+	ca    string
+	roots *x509.CertPool
 }
 
 type lockedBuffer struct {
@@ -77,6 +82,13 @@ func (l *lockedBuffer) String() string {
 func newManager(t *testing.T, args ...string) *manager {
 	t.Helper()
 	m := &manager{t: t, dir: t.TempDir(), args: args, log: &lockedBuffer{}}
+	if n := slices.Index(args, "--tls.cert"); n >= 0 {
+		m.ca, m.roots = args[n+1], x509.NewCertPool()
+		pem, err := os.ReadFile(m.ca)
+		if err != nil || !m.roots.AppendCertsFromPEM(pem) {
+			t.Fatalf("read the authority %s: %v", m.ca, err)
+		}
+	}
 	m.start()
 	t.Cleanup(func() {
 		if m.cmd != nil {
@@ -197,7 +209,7 @@ func (m *manager) password() string {
 
 func (m *manager) client() *client.Client {
 	m.t.Helper()
-	c, err := client.New(client.Config{URL: m.url, Tenant: model.DefaultTenant, Username: "admin", Password: m.password()})
+	c, err := client.New(client.Config{URL: m.url, Tenant: model.DefaultTenant, Username: "admin", Password: m.password(), RootCAs: m.roots})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -210,12 +222,18 @@ func (m *manager) reify(args ...string) (code int, out string) {
 	m.t.Helper()
 	return run(m.t, []string{
 		"REIFY_URL=" + m.url, "REIFY_USERNAME=admin", "REIFY_PASSWORD=" + m.password(), "REIFY_TENANT=default_tenant",
+		"REIFY_CA_CERT=" + m.ca,
 	}, args...)
 }
 
 func run(t *testing.T, env []string, args ...string) (code int, out string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	return runProgram(t, env, program, args...)
+}
+
+func runProgram(t *testing.T, env []string, program string, args ...string) (code int, out string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -223,7 +241,7 @@ func run(t *testing.T, env []string, args ...string) (code int, out string) {
 	text, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("reify %v: %v", args, err)
+		t.Fatalf("%s %v: %v", filepath.Base(program), args, err)
 	}
 	return cmd.ProcessState.ExitCode(), string(text)
 }

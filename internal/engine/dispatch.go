@@ -91,13 +91,16 @@ func (r *runner) sendTo(ctx context.Context, place operation.Place, t *model.Tas
 	if err != nil {
 		return r.refuse(ctx, t, err)
 	}
+	// The token's serial changes when a user resumes the execution, and only then: a task that was reset is a new
+	// attempt under its old id, a task that is merely sent again is not.
+	id := operation.DispatchID(r.id, t.ID, r.exec.TokenSerial)
+	if place.NeedsPing() && r.e.ReportKey != nil {
+		msg.Address, msg.ReportKey = place.Address(), r.e.ReportKey(place.Address(), id)
+	}
 	data, err := msg.Encode()
 	if err != nil {
 		return r.refuse(ctx, t, err)
 	}
-	// The token's serial changes when a user resumes the execution, and only then: a task that was reset is a new
-	// attempt under its old id, a task that is merely sent again is not.
-	id := operation.DispatchID(r.id, t.ID, r.exec.TokenSerial)
 	return r.e.Bus.Send(ctx, place.Address().TaskQueue(), id, data)
 }
 

@@ -73,6 +73,8 @@ type Options struct {
 	// NewID returns a fresh UUID, NewInstanceID a candidate for the id of an instance of a node or scaling group.
 	NewID         func() string
 	NewInstanceID func(name string) string
+	// ReportKey returns what an agent must send with its reports about an attempt; optional.
+	ReportKey func(to operation.Address, attempt string) string
 	// RestHost and RestPort are where operations reach the REST API.
 	RestHost []string
 	RestPort int

@@ -41,7 +41,7 @@ func (r *runner) sendAfterPing(ctx context.Context, place operation.Place, t *mo
 	r.pings[address] = p
 	r.pinging.Go(func() {
 		defer stop()
-		_, err := r.e.Bus.Request(ctx, address.PingTopic(), nil)
+		err := r.e.isThere(ctx, address)
 		select {
 		case r.pinged <- pinged{p, err}:
 		case <-r.stopped:

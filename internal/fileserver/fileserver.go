@@ -6,6 +6,7 @@ package fileserver
 
 import (
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -13,10 +14,17 @@ import (
 	"github.com/reifyhq/reify/internal/api"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/hostagents"
 )
 
-// Register adds the file server's route to a router.
-func Register(r chi.Router, door api.Door) {
+// Register adds the file server's route to a router. Packages opens a package of agents by its file name; they are
+// everybody's, because hosts fetch them before they have credentials.
+func Register(r chi.Router, door api.Door, packages func(name string) (*os.File, error)) {
+	p := door.Open(func(w http.ResponseWriter, r *http.Request, _ *service.Actor) error {
+		return servePackage(w, r, packages)
+	})
+	r.Method(http.MethodGet, hostagents.PackagesPath+"/{name}", p)
+	r.Method(http.MethodHead, hostagents.PackagesPath+"/{name}", p)
 	h := door.Authenticated(handler{door.Service}.get)
 	r.Method(http.MethodGet, "/resources/*", h)
 	r.Method(http.MethodHead, "/resources/*", h)
@@ -45,5 +53,20 @@ func (h handler) get(w http.ResponseWriter, r *http.Request, a *service.Actor) e
 	info := obj.Info()
 	w.Header().Set("Content-Type", "application/octet-stream")
 	http.ServeContent(w, r, "", info.ModifiedAt, obj)
+	return nil
+}
+
+func servePackage(w http.ResponseWriter, r *http.Request, packages func(name string) (*os.File, error)) error {
+	f, err := packages(chi.URLParam(r, "name"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeContent(w, r, "", info.ModTime(), f)
 	return nil
 }

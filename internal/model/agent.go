@@ -37,3 +37,33 @@ type Agent struct {
 	Deployment DeploymentID
 	Node       NodeID
 }
+
+// AgentAccount lets the agent of a host connect to the manager. It ends with its node instance.
+type AgentAccount struct {
+	Tenant TenantName
+	// Name is unique in the tenant; it is the name of the agent's queue too.
+	Name     string
+	Instance InstanceID
+	// SecretHash is the hash of the agent's secret.
+	SecretHash string
+	CreatedAt  time.Time
+}
+
+// AgentPresence is whether the agent of a host is connected.
+type AgentPresence struct {
+	Name      string
+	Connected bool
+	// Since is since when it is connected or, when that is known, away.
+	Since time.Time
+}
+
+// String names the agent, and says when it is away.
+func (a AgentPresence) String() string {
+	switch {
+	case a.Connected:
+		return "agent " + a.Name
+	case a.Since.IsZero():
+		return "agent " + a.Name + " (not connected)"
+	}
+	return "agent " + a.Name + " (not connected since " + a.Since.UTC().Format("2006-01-02 15:04:05Z") + ")"
+}

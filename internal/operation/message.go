@@ -31,6 +31,10 @@ type Message struct {
 	// Kwargs are the inputs, Args positional arguments (hooks only).
 	Kwargs model.Document
 	Args   []any
+	// Address is the executor that the message is for, and ReportKey what it has to send with its reports, when the
+	// executor is an agent: a message that comes to another one is not obeyed.
+	Address   Address
+	ReportKey string
 }
 
 // Context is __cloudify_context (operations, section 1.4). Nil pointers and slices are null on the wire.
@@ -226,8 +230,10 @@ func buildPlugin(d Dispatch, call *model.OperationCall) Plugin {
 }
 
 type wireMessage struct {
-	ID   string   `json:"id"`
-	Task wireTask `json:"cloudify_task"`
+	ID        string   `json:"id"`
+	Task      wireTask `json:"cloudify_task"`
+	Address   Address  `json:"address,omitempty"`
+	ReportKey string   `json:"report_key,omitempty"`
 }
 
 type wireTask struct {
@@ -250,7 +256,9 @@ func (m *Message) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode message of task %s: context: %w", m.ID, err)
 	}
 	kwargs[contextKey] = context
-	data, err := model.EncodeJSON(wireMessage{ID: m.ID, Task: wireTask{Kwargs: kwargs, Args: m.Args}})
+	data, err := model.EncodeJSON(wireMessage{
+		ID: m.ID, Task: wireTask{Kwargs: kwargs, Args: m.Args}, Address: m.Address, ReportKey: m.ReportKey,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encode message of task %s: %w", m.ID, err)
 	}
@@ -267,7 +275,7 @@ func DecodeMessage(data []byte) (*Message, error) {
 	if !ok {
 		return nil, fmt.Errorf("decode message of task %s: no %s", w.ID, contextKey)
 	}
-	m := &Message{ID: w.ID, Kwargs: model.Document{}, Args: w.Task.Args}
+	m := &Message{ID: w.ID, Kwargs: model.Document{}, Args: w.Task.Args, Address: w.Address, ReportKey: w.ReportKey}
 	if err := model.DecodeJSON(raw, &m.Context); err != nil {
 		return nil, fmt.Errorf("decode message of task %s: context: %w", w.ID, err)
 	}

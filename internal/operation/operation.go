@@ -109,6 +109,8 @@ type Report struct {
 	Executor string `json:"executor"`
 	// Result is set when Kind is ReportFinished.
 	Result *Result `json:"result,omitempty"`
+	// Key is the ReportKey of the message, by which agents show that they were given the attempt.
+	Key string `json:"key,omitempty"`
 }
 
 // MessageID is the id under which the report is sent; delivery is the delivery of the task message it answers. A report

@@ -44,6 +44,7 @@ func (s *session) rootObject() *object {
 		"source":                     func() (any, error) { return s.side(true) },
 		"target":                     func() (any, error) { return s.side(false) },
 		"capabilities":               attr(s.capabilitiesObject()),
+		"agent":                      attr(s.agentObject()),
 		"tenant":                     s.tenant,
 		"provider_context":           func() (any, error) { return s.read("provider/context", "context") },
 		"bootstrap_context":          s.bootstrapContext,

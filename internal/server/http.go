@@ -103,8 +103,11 @@ func (m *manager) handler() http.Handler {
 	r := chi.NewRouter()
 	r.NotFound(door.NotFound)
 	r.MethodNotAllowed(door.MethodNotAllowed)
-	v31.New(door, v31.Info{Version: m.Version, Commit: m.Commit, Manager: m.dir.id, Status: m.status, SignIn: m.signin}).Register(r)
-	fileserver.Register(r, door)
+	v31.New(door, v31.Info{
+		Version: m.Version, Commit: m.Commit, Manager: m.dir.id, Status: m.status, Agents: m.agents, SignIn: m.signin,
+	}).Register(r)
+	fileserver.Register(r, door, m.packages().Open)
+	m.registerBus(r)
 	return r
 }
 

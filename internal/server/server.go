@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,7 +30,6 @@ import (
 	"github.com/reifyhq/reify/internal/bus/natsbus"
 	"github.com/reifyhq/reify/internal/certs"
 	"github.com/reifyhq/reify/internal/clock"
-	"github.com/reifyhq/reify/internal/component"
 	"github.com/reifyhq/reify/internal/config"
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/hook"
@@ -39,6 +40,7 @@ import (
 	"github.com/reifyhq/reify/internal/script"
 	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/hostagents"
 	"github.com/reifyhq/reify/internal/service/plugins"
 	"github.com/reifyhq/reify/internal/service/schedule"
 	"github.com/reifyhq/reify/internal/service/signin"
@@ -70,6 +72,12 @@ type manager struct {
 	store   *sqlite.Store
 	bus     *natsbus.Bus
 	service *service.Service
+	agents  *hostagents.Service
+	// admitting is agents from the moment on at which it can answer the broker.
+	admitting     atomic.Pointer[hostagents.Service]
+	packagesOnce  sync.Once
+	foundPackages hostagents.Packages
+
 	upkeep  *upkeep.Service
 	signin  *signin.Service
 	engine  *engine.Engine
@@ -108,7 +116,13 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.store.Close()) }()
-	if m.bus, err = natsbus.Open(ctx, natsbus.Options{URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Key: m.dir.key, Clock: m.clock, Log: o.Log}); err != nil {
+	door, err := m.agentDoor()
+	if err != nil {
+		return err
+	}
+	if m.bus, err = natsbus.Open(ctx, natsbus.Options{
+		URL: o.Config.Bus, StoreDir: m.dir.path("bus"), Key: m.dir.key, Clock: m.clock, Log: o.Log, Agents: door,
+	}); err != nil {
 		return err
 	}
 	defer m.bus.Close()
@@ -170,6 +184,9 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 	if err := m.bootstrap(ctx); err != nil {
 		return err
 	}
+	if err := m.buildAgents(); err != nil {
+		return err
+	}
 	system := m.service.SystemWorkflows()
 	system[model.WorkflowUpdatePlugin] = plugins.New(m.service).RunUpdate
 	m.engine = engine.New(engine.Options{
@@ -185,8 +202,7 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 		NewGraphID: func() model.GraphID { return model.GraphID(uuid.NewString()) },
 		NewID:      uuid.NewString, NewInstanceID: service.NewInstanceID,
 		RestHost: []string{host}, RestPort: port, MaxConcurrent: m.Config.Executions.MaxConcurrent, Ready: m.service.Ready,
-		Hooked: m.hooks.Wanted,
-		Custom: m.customWorkflow,
+		Hooked: m.hooks.Wanted, Custom: m.customWorkflow, ReportKey: m.agents.ReportKey,
 	})
 	handler := m.handler()
 	m.front = front.New(handler, limits(m.Config), m.Log, m.clock)
@@ -203,7 +219,7 @@ func (m *manager) build(ctx context.Context, blobs blob.Store) error {
 	m.workflows = m.workflowRunner(reach.manager)
 	m.agent = agent.New(agent.Options{
 		Name: m.dir.id, Queue: operation.CentralQueue, WorkDir: m.dir.path("executor"), Bus: m.bus, Clock: m.clock, Log: m.Log,
-		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach.manager, Functions: component.Functions(reach.client, m.clock),
+		Slots: m.Config.Executor.Slots, CtxCommand: m.Ctx, ManagerFor: reach.manager, Functions: m.functions(reach),
 		Plugins: m.plugins,
 	})
 	return nil
@@ -258,6 +274,8 @@ func (m *manager) run(ctx context.Context) error {
 	g.Go(func() error { return m.engine.Run(ctx) })
 	g.Go(func() error { return schedule.New(m.service).Run(ctx) })
 	g.Go(func() error { return m.agent.Run(ctx) })
+	g.Go(func() error { return m.agents.Run(ctx) })
+	g.Go(func() error { return m.takeReports(ctx) })
 	g.Go(func() error { return m.hooks.Run(ctx) })
 	if err := m.announce(); err != nil {
 		return err

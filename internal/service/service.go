@@ -25,6 +25,7 @@ import (
 	"github.com/reifyhq/reify/internal/engine"
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/store"
 )
@@ -51,6 +52,8 @@ type Options struct {
 	MaxConcurrent int
 	// TempDir is a directory for archives while they are unpacked.
 	TempDir string
+	// Presence says whether a host agent is connected, and since when it is or, when that is known, is not. Nil knows of none.
+	Presence func(operation.Address) (connected bool, since time.Time)
 	// Hooked says whether there is a hook on a type of event; optional, nil means that there is none.
 	Hooked func(eventType string) bool
 }

@@ -43,6 +43,7 @@ type Reader interface {
 	EventReader
 	ChangeReader
 	PluginReader
+	AccountReader
 	DeploymentGroupReader
 	ExecutionGroupReader
 	ScheduleReader
@@ -65,6 +66,7 @@ type Tx interface {
 	EventWriter
 	ChangeWriter
 	PluginWriter
+	AccountWriter
 	DeploymentGroupWriter
 	ExecutionGroupWriter
 	ScheduleWriter

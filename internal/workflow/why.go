@@ -21,6 +21,8 @@ type Facts struct {
 	Ahead []*model.Execution
 	// Awaited are the executions whose end the current phase waits for.
 	Awaited []*model.Execution
+	// Agents are those that run operations of the tasks, by the instances of the operations.
+	Agents map[model.InstanceID]model.AgentPresence
 	// Active counts the active executions of the installation, Limit bounds how many queued ones may join.
 	Active, Limit int
 	// Group is the execution group that it waits in, nil for none; GroupActive counts the group's active members.
@@ -213,6 +215,9 @@ func (f Facts) about(t *model.Task) Reason {
 	r := Reason{Task: t.ID, Operation: call.Name, Instance: call.Instance, Executor: "the central executor"}
 	if call.Operation.Executor == model.ExecutorHost {
 		r.Executor = "the agent of its host"
+	}
+	if a, ok := f.Agents[call.Instance]; ok {
+		r.Executor = a.String()
 	}
 	for _, e := range f.Events {
 		if e.Kind == model.KindLog && e.Instance == call.Instance && e.Operation == call.Name && len(r.Log) < maxLogLines {

@@ -1,10 +1,12 @@
 // Package remote lets operations reach their manager over its REST API: it implements script.Manager on package client
 // with the token of the operation's execution.
 //
-// It translates and nothing else: no retries of its own, no caching, no batching. It is safe for concurrent use.
+// It translates and nothing else: no caching, no batching; an update whose answer was lost is settled, and Patient waits
+// for a manager that is away. It is safe for concurrent use.
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +21,10 @@ import (
 // Manager is a manager seen through its API.
 type Manager struct{ c *client.Client }
 
-var _ script.Manager = (*Manager)(nil)
+var (
+	_ script.Manager      = (*Manager)(nil)
+	_ script.AgentScripts = (*Manager)(nil)
+)
 
 // New returns the manager behind a client.
 func New(c *client.Client) *Manager { return &Manager{c: c} }
@@ -72,8 +77,30 @@ func (m *Manager) NodeInstance(ctx context.Context, id model.InstanceID) (*model
 func (m *Manager) UpdateNodeInstance(ctx context.Context, id model.InstanceID, version int, properties model.Document,
 	state model.InstanceState,
 ) error {
-	_, err := m.c.UpdateNodeInstance(ctx, id, client.InstanceUpdate{Version: version, State: &state, RuntimeProperties: properties}, false)
-	return faultOf(err)
+	update := client.InstanceUpdate{Version: version, State: &state, RuntimeProperties: properties}
+	_, err := m.c.UpdateNodeInstance(ctx, id, update, false)
+	var lost *client.Unreachable
+	if !errors.As(err, &lost) || ctx.Err() != nil {
+		return faultOf(err)
+	}
+	// Whether the manager has taken the update shows in what it has now.
+	now, readErr := m.c.GetNodeInstance(ctx, id, false)
+	switch {
+	case readErr != nil:
+		return faultOf(err)
+	case now.Version > version && sameDocument(now.RuntimeProperties, properties):
+		return nil
+	case now.Version == version:
+		_, err = m.c.UpdateNodeInstance(ctx, id, update, false)
+		return faultOf(err)
+	}
+	return fault.New(fault.Conflict, "Node instance %s was changed by somebody else while the manager could not be reached", id)
+}
+
+func sameDocument(a, b model.Document) bool {
+	x, errX := model.EncodeJSON(a)
+	y, errY := model.EncodeJSON(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // PostEvents stores logs and events.
@@ -121,4 +148,14 @@ func (m *Manager) Get(ctx context.Context, path string) (json.RawMessage, error)
 func (m *Manager) ExecutionStatus(ctx context.Context, id model.ExecutionID) (model.ExecutionStatus, error) {
 	x, err := m.c.GetExecution(ctx, id, "status")
 	return x.Status, faultOf(err)
+}
+
+// AgentScript makes the account of the agent of a host and returns the script that installs it there.
+func (m *Manager) AgentScript(ctx context.Context, name string, host model.InstanceID, settings model.Document) (string, error) {
+	body := model.Document{"node_instance_id": host}
+	for k, v := range settings {
+		body[k] = v
+	}
+	s, err := m.c.AgentScriptWith(ctx, name, body)
+	return s.Script, faultOf(err)
 }

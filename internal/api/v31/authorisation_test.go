@@ -25,6 +25,7 @@ import (
 	"github.com/reifyhq/reify/internal/model"
 	"github.com/reifyhq/reify/internal/secret"
 	"github.com/reifyhq/reify/internal/service"
+	"github.com/reifyhq/reify/internal/service/hostagents"
 	"github.com/reifyhq/reify/internal/service/signin"
 	"github.com/reifyhq/reify/internal/service/upkeep"
 	"github.com/reifyhq/reify/internal/store"
@@ -267,7 +268,8 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	h.api = New(api.Door{Service: h.svc, Upkeep: upkeep.New(h.svc), Log: log},
-		Info{Version: "1", Manager: "m", Status: func() map[string]bool { return nil }, SignIn: people})
+		Info{Version: "1", Manager: "m", Status: func() map[string]bool { return nil }, SignIn: people,
+			Agents: hostagents.New(h.svc, hostagents.Options{})})
 	h.api.Register(h.router)
 	return h
 }

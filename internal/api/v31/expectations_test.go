@@ -52,9 +52,11 @@ var later = map[string]expectation{
 	"GET /summary/execution_schedules": tenant("execution_schedule_list").asking("_target_field=visibility"),
 
 	"GET /agents": tenant("agent_list"), "GET /agents/{name}": tenant("agent_get"),
-	"PATCH /agents":        system("agent_replace_certs").with(`{"bundle":false,"manager_ca_cert":"c","broker_ca_cert":"c"}`),
-	"PUT /agents/{name}":   tenant("agent_create").with(`{"node_instance_id":"i","state":"started","create_rabbitmq_user":false}`),
-	"PATCH /agents/{name}": tenant("agent_update").with(`{"state":"started"}`),
+	"PATCH /agents":                      system("agent_replace_certs").with(`{"bundle":false,"manager_ca_cert":"c","broker_ca_cert":"c"}`),
+	"PUT /agents/{name}":                 tenant("agent_create").with(`{"node_instance_id":"i","state":"started","create_rabbitmq_user":false}`),
+	"PATCH /agents/{name}":               tenant("agent_update").with(`{"state":"started"}`),
+	"POST /agents/{name}/install-script": tenant("agent_create").with(`{"node_instance_id":"i"}`),
+	"DELETE /agents/{name}/account":      tenant("agent_create"),
 
 	"GET /snapshots/{id}": tenant("snapshot_get"), "PUT /snapshots/{id}": tenant("snapshot_create").with(`{}`),
 	"PATCH /snapshots/{id}":  tenant("snapshot_status_update").with(`{"status":"failed"}`),

@@ -25,6 +25,7 @@ import (
 	"github.com/reifyhq/reify/internal/service/contents"
 	"github.com/reifyhq/reify/internal/service/custody"
 	"github.com/reifyhq/reify/internal/service/group"
+	"github.com/reifyhq/reify/internal/service/hostagents"
 	"github.com/reifyhq/reify/internal/service/inventory"
 	"github.com/reifyhq/reify/internal/service/planning"
 	"github.com/reifyhq/reify/internal/service/plugins"
@@ -44,6 +45,8 @@ type Info struct {
 	Manager string
 	// Status returns whether each part of the manager works, by display name.
 	Status func() map[string]bool
+	// Agents holds the use cases about the agents of hosts.
+	Agents *hostagents.Service
 	// SignIn lets people in with accounts that others keep.
 	SignIn *signin.Service
 }
@@ -68,10 +71,14 @@ type API struct {
 	groups    *group.Service
 	schedules *schedule.Service
 	inventory *inventory.Service
+	hosts     *hostagents.Service
 	relations *relations.Service
 	revision  *revision.Service
 	planning  *planning.Service
 	graphs    *taskgraph.Service
+
+	// version is that of the manager, and of the agents that it installs.
+	version string
 }
 
 // New returns the API over the use cases.
@@ -81,7 +88,7 @@ func New(door api.Door, info Info) *API {
 	a := &API{door: door, svc: s, people: people.New(s, info.SignIn), lists: lists,
 		catalog: catalog.New(s, lists), insight: insight.New(s), revision: revision.New(s), contents: contents.New(s),
 		custody: custody.New(s), plugins: plugins.New(s), groups: group.New(s), schedules: schedule.New(s), inventory: inventory.New(s),
-		relations: relations.New(s), planning: planning.New(s), graphs: taskgraph.New(s),
+		relations: relations.New(s), planning: planning.New(s), graphs: taskgraph.New(s), hosts: info.Agents, version: info.Version,
 		installation: installation.New(s, door.Upkeep, installation.Info{Version: info.Version, Commit: info.Commit, Date: info.Date, Manager: info.Manager,
 			Status: info.Status})}
 	a.document = sync.OnceValues(func() (openapi.Document, error) { return describeRoutes(a.routes()) })
@@ -200,6 +207,9 @@ func (a *API) pluginRoutes() []route {
 		{method: "GET", path: "/plugins/{id}/archive", handler: a.pluginArchive},
 		{method: "GET", path: "/plugins/{id}/yaml", handler: a.pluginYAML},
 		{method: "PATCH", path: "/plugins/{id}/set-visibility", handler: a.setPluginVisibility},
+
+		{method: "POST", path: "/agents/{name}/install-script", handler: a.agentScript},
+		{method: "DELETE", path: "/agents/{name}/account", handler: a.revokeAgent},
 
 		{method: "GET", path: "/plugins-updates", handler: a.listPluginsUpdates},
 		{method: "GET", path: "/plugins-updates/{id}", handler: a.getPluginsUpdate},

@@ -1,5 +1,8 @@
 // Package natsbus is the message seam with a broker embedded in the process, or on an external one: package natsconn plus
-// a NATS server that listens nowhere and keeps its messages in a directory. It is the only package that holds a broker.
+// a NATS server that keeps its messages in a directory. It is the only package that holds a broker.
+//
+// The embedded broker listens nowhere, or for host agents only (AgentDoor): each has an account of its own and reaches
+// nothing but its own subjects.
 //
 // Invariant: Close leaves no goroutine, no connection and no open file behind.
 package natsbus
@@ -11,6 +14,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -32,6 +36,8 @@ type Options struct {
 	// listens nowhere and keeps its messages in StoreDir.
 	URL      string
 	StoreDir string
+	// Agents lets host agents connect to the embedded broker; nil lets nobody.
+	Agents *AgentDoor
 	// Key encrypts the files of the embedded broker, in which messages hold the values of secrets; nil leaves them in clear.
 	Key []byte
 	// Clock measures delays and keep-alives; nil means the machine's. The broker's own windows follow the machine.
@@ -44,6 +50,13 @@ type Options struct {
 type Bus struct {
 	*natsconn.Bus
 	broker *server.Server
+	log    *slog.Logger
+	// admit and secret are set when agents may connect: secret is the manager's own.
+	admit  func(ctx context.Context, user, secret string) (Agent, bool)
+	secret string
+	// life ends with the bus; it bounds the admission of agents.
+	life    context.Context
+	endLife context.CancelFunc
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -53,14 +66,17 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{}
+	b := &Bus{log: o.Log}
 	conn := natsconn.Options{URL: o.URL, Clock: o.Clock, Log: o.Log}
 	if o.URL == "" {
-		if err := b.embed(o.StoreDir, o.Key, o.Log); err != nil {
+		if err := b.embed(ctx, o); err != nil {
 			b.stop()
 			return nil, err
 		}
 		conn.InProcess = b.broker
+		if b.admit != nil {
+			conn.User, conn.Secret = ownUser, b.secret
+		}
 	}
 	var err error
 	if b.Bus, err = natsconn.Open(ctx, conn); err != nil {
@@ -76,7 +92,8 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	return b, nil
 }
 
-func (b *Bus) embed(dir string, key []byte, log *slog.Logger) error {
+func (b *Bus) embed(ctx context.Context, o Options) error {
+	dir := o.StoreDir
 	options := &server.Options{
 		ServerName:   "reify",
 		DontListen:   true,
@@ -86,8 +103,13 @@ func (b *Bus) embed(dir string, key []byte, log *slog.Logger) error {
 		MaxPayload:   maxPayload,
 		NoSigs:       true,
 	}
-	if len(key) > 0 {
-		mac := hmac.New(sha256.New, key)
+	if o.Agents != nil {
+		if err := b.configure(ctx, options, o.Agents); err != nil {
+			return err
+		}
+	}
+	if len(o.Key) > 0 {
+		mac := hmac.New(sha256.New, o.Key)
 		mac.Write([]byte("broker files"))
 		options.JetStreamKey, options.JetStreamCipher = hex.EncodeToString(mac.Sum(nil)), server.ChaCha
 	}
@@ -96,7 +118,7 @@ func (b *Bus) embed(dir string, key []byte, log *slog.Logger) error {
 		return fmt.Errorf("create broker in %s: %w", dir, err)
 	}
 	fatal := make(chan string, 1)
-	broker.SetLogger(brokerLog{log, fatal}, false, false)
+	broker.SetLogger(brokerLog{o.Log, fatal}, false, false)
 	b.broker = broker
 	broker.Start()
 	select {
@@ -117,6 +139,9 @@ func (b *Bus) Close() {
 }
 
 func (b *Bus) stop() {
+	if b.endLife != nil {
+		b.endLife()
+	}
 	if b.broker != nil {
 		b.broker.Shutdown()
 		b.broker.WaitForShutdown()
@@ -133,7 +158,12 @@ func (l brokerLog) Noticef(string, ...any) {}
 func (l brokerLog) Debugf(string, ...any)  {}
 func (l brokerLog) Tracef(string, ...any)  {}
 
-func (l brokerLog) Warnf(format string, v ...any) { l.log.Warn("broker: " + fmt.Sprintf(format, v...)) }
+// Warnf leaves out the warning about WebSockets without TLS: they are on loopback, behind the manager's own door.
+func (l brokerLog) Warnf(format string, v ...any) {
+	if text := fmt.Sprintf(format, v...); !strings.Contains(text, "Websocket not configured with TLS") {
+		l.log.Warn("broker: " + text)
+	}
+}
 
 func (l brokerLog) Errorf(format string, v ...any) {
 	l.log.Error("broker: " + fmt.Sprintf(format, v...))

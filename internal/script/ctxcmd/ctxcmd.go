@@ -46,6 +46,12 @@ type Options struct {
 	Args       []string
 }
 
+// TimeoutVariable names the variable with the seconds to wait for an answer when nothing else is asked for. Agents of hosts
+// set it, because their manager may be away for longer than the usual time.
+const TimeoutVariable = "REIFY_CTX_TIMEOUT"
+
+const defaultTimeout = 30 * time.Second
+
 // Main runs the command and returns its exit code: 0, 1 for an error or a stopped operation, 2 for wrong usage. args are
 // those after the program's name.
 func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
@@ -65,6 +71,9 @@ func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) i
 		fmt.Fprintf(stderr, "RuntimeError: neither %s nor --socket-url is given; ctx works inside of an operation\n", URLVariable)
 		return 1
 	}
+	if seconds, err := strconv.Atoi(getenv(TimeoutVariable)); err == nil && seconds > 0 && o.Timeout == defaultTimeout {
+		o.Timeout = time.Duration(seconds) * time.Second
+	}
 	body, err := Encode(o.Args, o.JSONPrefix)
 	if err != nil {
 		fmt.Fprintf(stderr, "ValueError: %v\n", err)
@@ -81,7 +90,7 @@ func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) i
 // Parse reads the command line. Options may stand anywhere; an argument with a space in it and a negative number are
 // never options; after -- there are none.
 func Parse(args []string) (Options, error) {
-	o := Options{Timeout: 30 * time.Second, JSONPrefix: "@"}
+	o := Options{Timeout: defaultTimeout, JSONPrefix: "@"}
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {

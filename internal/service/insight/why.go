@@ -5,6 +5,7 @@ import (
 
 	"github.com/reifyhq/reify/internal/fault"
 	"github.com/reifyhq/reify/internal/model"
+	"github.com/reifyhq/reify/internal/operation"
 	"github.com/reifyhq/reify/internal/service"
 	"github.com/reifyhq/reify/internal/store"
 	"github.com/reifyhq/reify/internal/workflow"
@@ -43,6 +44,7 @@ func (s *Service) Why(ctx context.Context, a *service.Actor, id model.ExecutionI
 			return err
 		}
 		f.Events = events.Items
+		s.agentFacts(tx, &f)
 		if err := awaitedFacts(tx, &f); err != nil {
 			return err
 		}
@@ -79,6 +81,35 @@ func taskFacts(tx store.Reader, x *model.Execution) (tasks []*model.Task, err er
 		tasks = append(tasks, list...)
 	}
 	return tasks, nil
+}
+
+// maxAgentFacts is how many agents an explanation looks up.
+const maxAgentFacts = 50
+
+// agentFacts finds out about the agents that operations wait for.
+func (s *Service) agentFacts(tx store.Reader, f *workflow.Facts) {
+	f.Agents = map[model.InstanceID]model.AgentPresence{}
+	for _, t := range f.Tasks {
+		call := t.Parameters.Operation
+		if s.Presence == nil || call == nil || call.Operation.Executor == model.ExecutorCentral || len(f.Agents) == maxAgentFacts ||
+			t.State.Ended() || t.State == model.TaskPending && !t.Parameters.ExecuteAfter.After(f.Now) {
+			continue
+		}
+		i, err := tx.Instance(f.Execution.Tenant, call.Instance)
+		if err == nil && i.HostID != "" && i.HostID != i.ID {
+			i, err = tx.Instance(f.Execution.Tenant, i.HostID)
+		}
+		if err != nil {
+			continue
+		}
+		record, _ := i.RuntimeProperties["cloudify_agent"].(map[string]any)
+		name, _ := record["queue"].(string)
+		if name == "" {
+			continue
+		}
+		connected, since := s.Presence(operation.AgentAddress(f.Execution.Tenant, name))
+		f.Agents[call.Instance] = model.AgentPresence{Name: name, Connected: connected, Since: since}
+	}
 }
 
 func awaitedFacts(tx store.Reader, f *workflow.Facts) error {

@@ -14,6 +14,8 @@ var (
 	_ store.InsightReader  = notRead{}
 	_ store.AgentReader    = notRead{}
 	_ store.SnapshotReader = notRead{}
+	_ store.AccountReader  = notRead{}
+	_ store.AccountWriter  = notWritten{}
 	_ store.AgentWriter    = notWritten{}
 	_ store.SnapshotWriter = notWritten{}
 	_ store.GroupWriter    = notWritten{}
@@ -100,6 +102,14 @@ func (notWritten) UpdateFilter(store.Kind, *model.Filter) error         { return
 
 func (notWritten) DeleteFilter(store.Kind, model.TenantName, model.FilterID) error {
 	return ErrNotKept
+}
+
+func (notRead) AgentAccounts() ([]*model.AgentAccount, error)        { return nil, ErrNotKept }
+func (notWritten) PutAgentAccount(*model.AgentAccount) error         { return ErrNotKept }
+func (notWritten) DeleteAgentAccount(model.TenantName, string) error { return ErrNotKept }
+
+func (notRead) AgentAccount(model.TenantName, string) (*model.AgentAccount, error) {
+	return nil, ErrNotKept
 }
 
 func (notWritten) InsertAgent(*model.Agent) error                          { return ErrNotKept }

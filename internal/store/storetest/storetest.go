@@ -30,6 +30,7 @@ func Run(t *testing.T, open Opener) {
 		{"Groups", testGroups},
 		{"Catalog", testCatalog},
 		{"Rules", testRules},
+		{"AgentAccounts", testAgentAccounts},
 		{"Totals", testTotals},
 		{"Agents", testAgents},
 		{"Snapshots", testSnapshots},

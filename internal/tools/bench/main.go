@@ -39,6 +39,9 @@ func run() error {
 	if _, err := os.Stat(program); err != nil {
 		return errors.New("bin/reify is not there; run make build first")
 	}
+	if len(os.Args) > 1 && os.Args[1] == "agents" {
+		return agentFigures(program, os.Args[2:])
+	}
 	var times []time.Duration
 	for range starts {
 		m, err := start(program)
@@ -93,12 +96,13 @@ type manager struct {
 	served time.Duration
 }
 
-func start(program string) (*manager, error) {
+func start(program string, more ...string) (*manager, error) {
 	dir, err := os.MkdirTemp("", "reify-bench-")
 	if err != nil {
 		return nil, err
 	}
 	m := &manager{dir: dir, cmd: exec.Command(program, "server", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log.level", "error")}
+	m.cmd.Args = append(m.cmd.Args, more...)
 	began := time.Now()
 	if err := m.cmd.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))

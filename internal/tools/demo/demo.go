@@ -186,6 +186,9 @@ func (d *demo) cleanUp(ctx context.Context, isFailure bool) error {
 		cancel()
 	}
 	err := d.stopManager(ctx)
+	if hostsErr := d.hosts(ctx, "down"); err == nil {
+		err = hostsErr
+	}
 	if killErr := d.killLeftovers(); err == nil {
 		err = killErr
 	}

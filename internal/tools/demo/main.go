@@ -1,7 +1,7 @@
 // Command demo shows that a freshly built Reify works: it starts a manager, installs an example application with the real
 // command line, looks at it the way a user would, heals it, uninstalls it and proves that nothing is left.
 //
-//	go run ./internal/tools/demo [--example hello-web|three-tier] [--keep] [--bin bin/reify]
+//	go run ./internal/tools/demo [--example hello-web|three-tier|ssh-hosts] [--keep] [--bin bin/reify]
 //
 // Everything it makes is below one temporary directory, and everything that it starts has ended when it returns, however
 // it ends, unless --keep (or KEEP=1) asks for a manager to play with. It exits 1 at the first thing that is not right, with
@@ -29,7 +29,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	example := flags.String("example", "hello-web", "example to install: hello-web or three-tier")
+	example := flags.String("example", "hello-web", "example to install: hello-web, three-tier or ssh-hosts")
 	keep := flags.Bool("keep", os.Getenv("KEEP") == "1", "leave the manager and the application running")
 	bin := flags.String("bin", filepath.Join("bin", "reify"), "program to try")
 	if err := flags.Parse(args); err != nil {

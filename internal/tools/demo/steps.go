@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +25,8 @@ type scenario struct {
 	victim string
 	// needs returns an error that wraps errSkip when the machine lacks something.
 	needs func() error
+	// hosts is a program that makes the hosts of the example in a directory, with a file of inputs, and ends them.
+	hosts string
 }
 
 var scenarios = map[string]scenario{
@@ -37,6 +40,39 @@ var scenarios = map[string]scenario{
 		says:   "You are visitor",
 		needs:  needsPostgres,
 	},
+	"ssh-hosts": {
+		inputs: []string{"greeting=Good evening from a host"},
+		says:   "Good evening from a host",
+		needs:  needsSSH,
+		hosts:  "hosts.sh",
+	},
+}
+
+func needsSSH() error {
+	for _, program := range []string{"/usr/sbin/sshd", "ssh-keygen", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%w: %s is not on this machine (Debian: apt install openssh-server curl)", errSkip, program)
+		}
+	}
+	return nil
+}
+
+func (d *demo) hostsDir() string { return filepath.Join(d.dir, "hosts") }
+
+// hosts makes the hosts of an example that needs some, or ends them.
+func (d *demo) hosts(ctx context.Context, verb string) error {
+	if d.scenario.hosts == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join("examples", d.example, d.scenario.hosts), verb, d.hostsDir())
+	fmt.Fprintf(d.out, "$ %s\n", quoted(cmd.Args))
+	cmd.Stdout, cmd.Stderr = d.out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s the hosts: %w", verb, err)
+	}
+	return nil
 }
 
 func needsPostgres() error {
@@ -69,6 +105,12 @@ func (d *demo) upload(ctx context.Context) error {
 
 func (d *demo) create(ctx context.Context) error {
 	args := []string{"deployments", "create", d.example, "-b", d.example, "-i", "base_directory=" + d.work()}
+	if d.scenario.hosts != "" {
+		if err := d.hosts(ctx, "up"); err != nil {
+			return err
+		}
+		args = append(args, "-i", filepath.Join(d.hostsDir(), "inputs.yaml"))
+	}
 	for _, i := range d.scenario.inputs {
 		args = append(args, "-i", i)
 	}

@@ -31,6 +31,8 @@ var needs = []need{
 	{program: "bash", why: "operations of the examples", pkg: "bash"},
 	{program: "python3", why: "operations of the examples", pkg: "python3"},
 	{program: "curl", why: "operations of the examples", pkg: "curl"},
+	{program: "sshd", why: "the hosts of agents in tests and in examples/ssh-hosts", pkg: "openssh-server",
+		places: []string{"/usr/sbin/sshd"}},
 	{program: "slapd", why: "the tests of LDAP sign-in", pkg: "slapd", optional: true, places: []string{"/usr/sbin/slapd"}},
 	{program: "initdb", why: "the database of examples/three-tier", pkg: "postgresql", optional: true,
 		places: []string{"/usr/lib/postgresql/*/bin/initdb"}},

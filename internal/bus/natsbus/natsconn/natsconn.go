@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -41,6 +43,11 @@ type Options struct {
 	URL string
 	// InProcess is a broker in the same process.
 	InProcess nats.InProcessConnProvider
+	// User and Secret are the credentials; empty connects without.
+	User, Secret string
+	// Agent makes the connection that of a host agent, which reaches only what is its own; see agent.go. It is nil for a
+	// manager.
+	Agent *AgentOptions
 	// Clock measures delays and keep-alives; nil means the machine's. The broker's own windows follow the machine.
 	Clock clock.Clock
 	// Log receives lost connections and refused answers; nil discards them.
@@ -53,6 +60,10 @@ type Bus struct {
 	log   *slog.Logger
 	conn  *nats.Conn
 	js    jetstream.JetStream
+	// agent is the token of the agent whose connection this is, empty for a manager's.
+	agent string
+	// isKnown is set when the manager knows that this process receives from the agent's queue.
+	isKnown atomic.Bool
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -76,6 +87,13 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 			}
 		}),
 	}
+	if o.User != "" {
+		options = append(options, nats.UserInfo(o.User, o.Secret))
+	}
+	if o.Agent != nil {
+		b.agent = token(o.Agent.Name)
+		options = append(options, o.Agent.options(b)...)
+	}
 	where := o.URL
 	if o.InProcess != nil {
 		where = "in this process"
@@ -85,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if b.conn, err = nats.Connect(o.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to broker %s: %w", where, err)
 	}
-	if b.js, err = jetstream.New(b.conn); err == nil {
+	if b.js, err = jetstream.New(b.conn); err == nil && b.agent == "" {
 		err = b.ensureStream(ctx)
 	}
 	if err != nil {
@@ -134,6 +152,9 @@ func (b *Bus) Close() { b.conn.Close() }
 
 // Send puts data on a queue; the broker drops a second message with the same id on the same queue within two minutes.
 func (b *Bus) Send(ctx context.Context, queue, id string, data []byte) error {
+	if b.agent != "" {
+		return b.sendUp(ctx, queue, id, data)
+	}
 	m := nats.NewMsg(queuePrefix + token(queue))
 	m.Data = data
 	if id != "" {
@@ -163,6 +184,22 @@ func token(name string) string {
 		} else {
 			fmt.Fprintf(&s, "=%02X", c)
 		}
+	}
+	return s.String()
+}
+
+// name is what token encoded; what is not an encoding comes back as it is.
+func name(token string) string {
+	var s strings.Builder
+	for i := 0; i < len(token); i++ {
+		if token[i] == '=' && i+2 < len(token) {
+			if n, err := strconv.ParseUint(token[i+1:i+3], 16, 8); err == nil {
+				s.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		s.WriteByte(token[i])
 	}
 	return s.String()
 }

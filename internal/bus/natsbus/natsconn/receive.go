@@ -95,23 +95,31 @@ func (r *receiver) receive(ctx context.Context) error {
 }
 
 func (r *receiver) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	if r.bus.agent != "" {
+		return r.bus.ownConsumer(ctx, r.queue)
+	}
+	return r.bus.makeConsumer(ctx, r.queue, r.ackWait)
+}
+
+// makeConsumer makes sure of the consumer of a queue, and of the stream when the broker lost its storage.
+func (b *Bus) makeConsumer(ctx context.Context, queue string, ackWait time.Duration) (jetstream.Consumer, error) {
 	config := jetstream.ConsumerConfig{
-		Durable:       token(r.queue),
-		FilterSubject: queuePrefix + token(r.queue),
+		Durable:       token(queue),
+		FilterSubject: queuePrefix + token(queue),
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       r.ackWait,
+		AckWait:       ackWait,
 		MaxDeliver:    -1,
 		MaxAckPending: -1,
 	}
-	consumer, err := r.bus.js.CreateOrUpdateConsumer(ctx, streamName, config)
+	consumer, err := b.js.CreateOrUpdateConsumer(ctx, streamName, config)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := r.bus.ensureStream(ctx); err != nil {
+		if err := b.ensureStream(ctx); err != nil {
 			return nil, err
 		}
-		consumer, err = r.bus.js.CreateOrUpdateConsumer(ctx, streamName, config)
+		consumer, err = b.js.CreateOrUpdateConsumer(ctx, streamName, config)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create consumer of queue %s: %w", r.queue, err)
+		return nil, fmt.Errorf("create consumer of queue %s: %w", queue, err)
 	}
 	return consumer, nil
 }

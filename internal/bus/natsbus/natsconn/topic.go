@@ -12,6 +12,9 @@ const subscriptionBuffer = 1024
 
 // Notify publishes data to everybody who watches the topic now.
 func (b *Bus) Notify(topic string, data []byte) error {
+	if b.agent != "" {
+		return b.notifyUp(topic, data)
+	}
 	if err := b.conn.Publish(topicPrefix+token(topic), data); err != nil {
 		return fmt.Errorf("notify %s: %w", topic, err)
 	}
@@ -20,7 +23,7 @@ func (b *Bus) Notify(topic string, data []byte) error {
 
 // Watch calls handle for every notification on the topic, one at a time, until ctx ends or the bus is closed.
 func (b *Bus) Watch(ctx context.Context, topic string, handle func(data []byte)) error {
-	return b.subscribe(ctx, topicPrefix+token(topic), "watch "+topic, func(m *nats.Msg) { handle(m.Data) })
+	return b.subscribe(ctx, b.topicSubject(topic), "watch "+topic, func(m *nats.Msg) { handle(m.Data) })
 }
 
 // Request asks whoever serves the topic. It fails at once when nobody does, and when ctx ends.
