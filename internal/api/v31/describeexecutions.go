@@ -84,6 +84,10 @@ var groupRows = []openapi.Row{
 			"rabbitmq_exchange visibility"},
 	{Route: "PATCH /agents/{name}", Summary: "Change the state of an agent", Permission: "agent_update", Query: "_include",
 		Body: "state system version", Answer: "Agent"},
+	{Route: "POST /agents/{name}/install-script", Summary: "Make the script that installs an agent on its host", Permission: "agent_create",
+		Body:   "node_instance_id! ip manager_url agent_dir user log_level process_management max_workers:int env:object",
+		Answer: "{name queue script agent_dir manager_url version}"},
+	{Route: "DELETE /agents/{name}/account", Summary: "Let an agent connect no more", Permission: "agent_create", Status: "204"},
 
 	{Route: "GET /snapshots", Summary: "List snapshots", Permission: "snapshot_list", Search: "id", Answer: "list Snapshot"},
 	{Route: "GET /snapshots/{id}", Summary: "Get a snapshot", Permission: "snapshot_get", Query: "_include", Answer: "Snapshot"},
